@@ -1,0 +1,11 @@
+//go:build !unix
+
+package testbed
+
+import "errors"
+
+func lock(string) (func(), error) {
+	return nil, errors.New("the test bed needs a Unix system: its servers share a cache by flock")
+}
+
+func tryLock(string) (func(), bool) { return nil, false }

@@ -1,0 +1,122 @@
+package testbed
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// serveSSH serves git-upload-pack and git-receive-pack over SSH.
+func (s *GitServer) serveSSH() (func() error, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := ssh.NewSignerFromKey(key)
+	if err != nil {
+		return nil, err
+	}
+	config := s.sshConfig()
+	config.AddHostKey(signer)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s.SSH, s.HostKey = "ssh://"+listener.Addr().String(), signer.PublicKey()
+	var sessions sync.WaitGroup
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			sessions.Go(func() { s.serveConnection(conn, config) })
+		}
+	}()
+	return listener.Close, nil
+}
+
+func (s *GitServer) sshConfig() *ssh.ServerConfig {
+	if s.opts.User == "" {
+		return &ssh.ServerConfig{NoClientAuth: true, PublicKeyCallback: func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) {
+			return nil, nil
+		}}
+	}
+	return &ssh.ServerConfig{PasswordCallback: func(c ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
+		if c.User() != s.opts.User || string(password) != s.opts.Password {
+			return nil, errors.New("wrong user or password")
+		}
+		return nil, nil
+	}}
+}
+
+func (s *GitServer) serveConnection(conn net.Conn, config *ssh.ServerConfig) {
+	defer conn.Close()
+	server, channels, requests, err := ssh.NewServerConn(conn, config)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	go ssh.DiscardRequests(requests)
+	for offered := range channels {
+		if offered.ChannelType() != "session" {
+			_ = offered.Reject(ssh.UnknownChannelType, "only sessions")
+			continue
+		}
+		channel, requests, err := offered.Accept()
+		if err != nil {
+			return
+		}
+		go s.serveSession(channel, requests)
+	}
+}
+
+// serveSession runs the one command that the client asks for and tells its exit status.
+func (s *GitServer) serveSession(channel ssh.Channel, requests <-chan *ssh.Request) {
+	defer channel.Close()
+	for request := range requests {
+		if request.Type != "exec" {
+			_ = request.Reply(request.Type == "env", nil)
+			continue
+		}
+		var command struct{ Line string }
+		if err := ssh.Unmarshal(request.Payload, &command); err != nil {
+			return
+		}
+		cmd, err := s.command(command.Line)
+		_ = request.Reply(true, nil)
+		status := struct{ Status uint32 }{1}
+		if err == nil {
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = channel, channel, channel.Stderr()
+			cmd.WaitDelay = 1 // the client may leave its end open
+			if err = cmd.Run(); cmd.ProcessState != nil && cmd.ProcessState.Success() {
+				status.Status, err = 0, nil
+			}
+		}
+		if err != nil {
+			fmt.Fprintln(channel.Stderr(), err)
+		}
+		_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(status))
+		return
+	}
+}
+
+// command takes "git-upload-pack '/name.git'", with that path below the server's folder and nowhere else.
+func (s *GitServer) command(line string) (*exec.Cmd, error) {
+	verb, path, _ := strings.Cut(line, " ")
+	if verb != "git-upload-pack" && verb != "git-receive-pack" {
+		return nil, fmt.Errorf("unknown command %q", verb)
+	}
+	path = filepath.Join(s.dir, filepath.Join("/", strings.Trim(path, "'")))
+	cmd := exec.Command("git", strings.TrimPrefix(verb, "git-"), path)
+	cmd.Env = gitEnvironment()
+	return cmd, nil
+}
