@@ -1,0 +1,240 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Apply makes the cluster as the set says, and prunes what the set had before and has no longer. The result has every
+// object, also where the error is not nil; the error joins an [*Error] for each object that failed. Where any failed,
+// nothing is pruned, and the waves after the object's are not sent.
+//
+// Where nothing is to be done, it costs one GET of the inventory and one metadata-only LIST for each kind in it.
+func (a *Applier) Apply(ctx context.Context, set Set) (*Result, error) {
+	r := &run{Applier: a, set: set, result: &Result{ID: set.ID}}
+	err := r.apply(ctx)
+	return r.result, err
+}
+
+// A run is one Apply.
+type run struct {
+	*Applier
+	set    Set
+	result *Result
+
+	parent  *parent
+	was     *inventory // as read
+	now     *inventory // as it is to be written
+	live    live
+	members []*member
+	changes []Change // one for each member, in the set's order; those with an empty Action are yet to be sent
+	prune   []Ref    // in the inventory's order
+
+	revalidate bool // send also what looks unchanged
+	sent       int  // members
+}
+
+func (r *run) apply(ctx context.Context) error {
+	if err := r.set.check(); err != nil {
+		return err
+	}
+	var err error
+	if r.parent, r.was, err = r.readParent(ctx, r.set.ID); err != nil {
+		return err
+	}
+	if r.members, err = r.Applier.members(ctx, r.set, r.was); err != nil {
+		return err
+	}
+	if err := r.planPrune(); err != nil {
+		return err
+	}
+	if r.live, err = r.observe(ctx, r.set.ID, r.was); err != nil {
+		return err
+	}
+	r.compare()
+	if len(r.now.entries) > len(r.was.entries) {
+		if err := r.parent.write(ctx, r.now); err != nil {
+			return err
+		}
+	}
+	r.sendWaves(ctx)
+	r.result.Changes = r.changes
+	if r.result.Count(Failed, Skipped) == 0 {
+		r.pruneAll(ctx)
+	}
+	return r.finish(ctx)
+}
+
+// planPrune lists what the inventory has and the set has not, and refuses what is more likely a mistake.
+func (r *run) planPrune() error {
+	if n := len(r.was.entries); len(r.members) == 0 && n > 0 && !r.set.AllowEmpty {
+		return fmt.Errorf("applying %s: %w: it would prune all %d objects; set AllowEmpty where that is meant", r.set.ID, ErrEmptySet, n)
+	}
+	wanted := make(map[Ref]bool, len(r.members))
+	for _, m := range r.members {
+		wanted[m.ref.identity()] = true
+	}
+	for _, ref := range r.was.refs() {
+		if !wanted[ref.identity()] {
+			r.prune = append(r.prune, ref)
+		}
+	}
+	allowed := r.opts.MaxPruneShare
+	if len(r.members) == 0 { // allowed by name
+		allowed = 1
+	}
+	if float64(len(r.prune)) > allowed*float64(len(r.was.entries)) {
+		return fmt.Errorf("applying %s: %w: %d of %d objects, first %s; raise MaxPruneShare, which is %v, where that is meant",
+			r.set.ID, ErrPruneShare, len(r.prune), len(r.was.entries), r.prune[0], allowed)
+	}
+	return nil
+}
+
+// compare finds the members that need no request, and readies the inventory to be written ahead: all that is there and
+// all that may come.
+func (r *run) compare() {
+	r.now = r.was.clone()
+	r.revalidate = time.Since(r.was.revalidated) > r.opts.RevalidateAfter
+	r.changes = make([]Change, len(r.members))
+	for i, m := range r.members {
+		r.changes[i].Ref = m.ref
+		if m.err != nil {
+			r.changes[i].Action, r.changes[i].Err = Failed, m.err
+			continue
+		}
+		e, known := r.was.entries[m.ref.identity()]
+		if !known {
+			r.now.add(m.ref, m.resource, entry{})
+			continue
+		}
+		r.now.kinds[m.ref.groupKind()] = m.resource
+		seen := r.live[m.ref.identity()]
+		if !r.revalidate && e.applied && e.intent == m.intent && seen != nil && seen.DeletionTimestamp == nil &&
+			e.fingerprint == fingerprint(seen, m.manifest) {
+			r.changes[i].Action = Unchanged
+		}
+	}
+}
+
+// sendWaves sends what compare left, wave by wave, and none after one in which something failed.
+func (r *run) sendWaves(ctx context.Context) {
+	failed := false
+	for wave := range waves {
+		var todo []int
+		for i, m := range r.members {
+			if waveOf(m.ref) == wave && r.changes[i].Action == "" {
+				todo = append(todo, i)
+			}
+		}
+		if failed {
+			for _, i := range todo {
+				r.changes[i].Action = Skipped
+				r.changes[i].Err = &Error{Op: "applying", Ref: r.changes[i].Ref, Err: ErrNotReached}
+			}
+			continue
+		}
+		each(r.opts.Concurrency, todo, func(i int) { r.send(ctx, i) })
+		r.remember(todo)
+		r.sent += len(todo)
+		if wave == definitionWave {
+			r.awaitDefinitions(ctx, todo)
+		}
+		failed = r.failedIn(wave)
+	}
+}
+
+func (r *run) failedIn(wave int) bool {
+	for i, m := range r.members {
+		if r.changes[i].Action == Failed && waveOf(m.ref) == wave {
+			return true
+		}
+	}
+	return false
+}
+
+// send sends one member and says in its change what became of it.
+func (r *run) send(ctx context.Context, i int) {
+	m, change := r.members[i], &r.changes[i]
+	body, err := m.body()
+	if err != nil {
+		change.Action, change.Err = Failed, &Error{Op: "applying", Ref: m.ref, Err: fmt.Errorf("%w: %w", ErrInvalid, err)}
+		return
+	}
+	answer, created, err := r.sendBody(ctx, m, body)
+	before := r.live[m.ref.identity()]
+	switch {
+	case err != nil:
+		change.Action, change.Err = Failed, &Error{Op: "applying", Ref: m.ref, Err: err}
+		return
+	case created:
+		change.Action = Created
+	case before != nil && before.UID == answer.UID && before.ResourceVersion == answer.ResourceVersion:
+		change.Action = Unchanged
+	default:
+		change.Action = Configured
+	}
+	m.answer = answer
+}
+
+// sendBody tries again where the answer says nothing of the object: the server lost a race with another writer, or does
+// not serve yet a kind that this set has just defined.
+func (r *run) sendBody(ctx context.Context, m *member, body []byte) (*metav1.PartialObjectMetadata, bool, error) {
+	wait := 10 * time.Millisecond
+	for {
+		answer, created, err := r.client.apply(ctx, m.path(), body, r.opts.FieldManager)
+		again := apierrors.IsConflict(err) || m.defined && gone(err) || apierrors.IsTooManyRequests(err)
+		if err == nil || !again || wait > 2*time.Second {
+			return answer, created, err
+		}
+		if sleep(ctx, wait) != nil {
+			return nil, false, err
+		}
+		wait *= 2
+	}
+}
+
+// remember notes the server's answers in the inventory.
+func (r *run) remember(sent []int) {
+	for _, i := range sent {
+		m := r.members[i]
+		if m.answer == nil {
+			continue
+		}
+		e := entry{applied: m.answer.DeletionTimestamp == nil, intent: m.intent}
+		if e.applied {
+			e.fingerprint = fingerprint(m.answer, m.manifest)
+		}
+		r.now.entries[m.ref.identity()] = e
+		m.answer = nil
+	}
+}
+
+// finish writes the inventory as it has become. It does not where the context has ended: what was written ahead names
+// all that may be there, and the next Apply finds out the rest.
+func (r *run) finish(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return errors.Join(fmt.Errorf("applying %s: %w", r.set.ID, context.Cause(ctx)), r.result.err())
+	}
+	if r.sent == 0 && len(r.prune) == 0 && !r.revalidate {
+		return r.result.err()
+	}
+	if r.revalidate && r.result.Count(Failed, Skipped) == 0 {
+		r.now.revalidated = time.Now()
+	}
+	return errors.Join(r.result.err(), r.parent.write(ctx, r.now))
+}
+
+// sleep waits, unless the context ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

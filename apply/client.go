@@ -1,0 +1,124 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	internalscheme "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+)
+
+// Answers are asked for as metadata alone, in protobuf where the server has it.
+const (
+	protobufAs        = "application/vnd.kubernetes.protobuf;as=%[1]s;g=meta.k8s.io;v=v1,application/json;as=%[1]s;g=meta.k8s.io;v=v1"
+	acceptDiscovery   = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+	fieldsAreMistakes = "Strict" // unknown and doubled fields are errors, as with kubectl
+)
+
+var (
+	acceptMetadata     = fmt.Sprintf(protobufAs, "PartialObjectMetadata")
+	acceptMetadataList = fmt.Sprintf(protobufAs, "PartialObjectMetadataList")
+)
+
+// A client sends the few kinds of request that this package needs. Answers of 429 and 5xx with Retry-After are waited
+// out and sent again by client-go's rest package.
+type client struct{ rest *rest.RESTClient }
+
+func newClient(config *rest.Config) (*client, error) {
+	c := rest.CopyConfig(config)
+	if c.QPS == 0 && c.RateLimiter == nil {
+		c.QPS = -1
+	}
+	if c.WarningHandler == nil && c.WarningHandlerWithContext == nil {
+		c.WarningHandler = rest.NoWarnings{}
+	}
+	c.NegotiatedSerializer = internalscheme.Codecs.WithoutConversion()
+	c.ContentType, c.AcceptContentTypes = "application/json", ""
+	httpClient, err := rest.HTTPClientFor(c)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration of the cluster: %w", err)
+	}
+	r, err := rest.UnversionedRESTClientForConfigAndClient(c, httpClient)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration of the cluster: %w", err)
+	}
+	return &client{rest: r}, nil
+}
+
+// apply sends a manifest by server-side apply and returns the metadata of the answer and whether it created the object.
+func (c *client) apply(ctx context.Context, path []string, body []byte, manager string) (*metav1.PartialObjectMetadata, bool, error) {
+	result := c.rest.Patch(types.ApplyPatchType).AbsPath(path...).
+		Param("fieldManager", manager).Param("force", "true").Param("fieldValidation", fieldsAreMistakes).
+		SetHeader("Accept", acceptMetadata).Body(body).Do(ctx)
+	var status int
+	m, err := metadata(result.StatusCode(&status))
+	return m, status == http.StatusCreated, err
+}
+
+func (c *client) getMetadata(ctx context.Context, path []string) (*metav1.PartialObjectMetadata, error) {
+	return metadata(c.rest.Get().AbsPath(path...).SetHeader("Accept", acceptMetadata).Do(ctx))
+}
+
+func (c *client) listMetadata(ctx context.Context, path []string, selector string) ([]metav1.PartialObjectMetadata, error) {
+	o, err := c.rest.Get().AbsPath(path...).Param("labelSelector", selector).
+		SetHeader("Accept", acceptMetadataList).Do(ctx).Get()
+	if err != nil {
+		return nil, err
+	}
+	list, ok := o.(*metav1.PartialObjectMetadataList)
+	if !ok {
+		return nil, fmt.Errorf("the server answered with a %T where metadata was asked for", o)
+	}
+	return list.Items, nil
+}
+
+func (c *client) delete(ctx context.Context, path []string, opts metav1.DeleteOptions) error {
+	opts.Kind, opts.APIVersion = "DeleteOptions", "v1"
+	body, err := json.Marshal(opts)
+	if err != nil {
+		return err
+	}
+	// The answer may be the whole object, which nobody reads: as metadata it is short. It may also be a Status.
+	err = c.rest.Delete().AbsPath(path...).SetHeader("Content-Type", "application/json").
+		SetHeader("Accept", acceptMetadata+",application/json").Body(body).Do(ctx).Error()
+	return err
+}
+
+// getJSON decodes the answer into out.
+func (c *client) getJSON(ctx context.Context, path []string, accept string, out any) error {
+	body, err := c.rest.Get().AbsPath(path...).SetHeader("Accept", accept).Do(ctx).Raw()
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(body, out)
+}
+
+// write creates or replaces an object by verb POST or PUT and returns its new metadata.
+func (c *client) write(ctx context.Context, verb string, path []string, object any, manager string) (*metav1.PartialObjectMetadata, error) {
+	body, err := json.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	return metadata(c.rest.Verb(verb).AbsPath(path...).Param("fieldManager", manager).
+		SetHeader("Accept", acceptMetadata).SetHeader("Content-Type", "application/json").Body(body).Do(ctx))
+}
+
+func metadata(result rest.Result) (*metav1.PartialObjectMetadata, error) {
+	o, err := result.Get()
+	if err != nil {
+		return nil, err
+	}
+	m, ok := o.(*metav1.PartialObjectMetadata)
+	if !ok {
+		return nil, fmt.Errorf("the server answered with a %T where metadata was asked for", o)
+	}
+	return m, nil
+}
+
+// gone tells whether the error says that the object, or its kind, is not there.
+func gone(err error) bool { return apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) }

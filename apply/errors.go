@@ -1,0 +1,40 @@
+package apply
+
+import "errors"
+
+// What callers branch on.
+var (
+	// ErrInvalid: the set or an object of it is no manifest that could be sent.
+	ErrInvalid = errors.New("invalid set")
+	// ErrDuplicate: two objects of the set have one identity: group, kind, namespace and name.
+	ErrDuplicate = errors.New("two objects with one identity")
+	// ErrEmptySet: the set is empty, was not before, and AllowEmpty is not set. Nothing was sent.
+	ErrEmptySet = errors.New("refused to prune by an empty set")
+	// ErrPruneShare: more of the set would be pruned than Options.MaxPruneShare allows. Nothing was sent.
+	ErrPruneShare = errors.New("refused to prune so much of the set")
+	// ErrUnknownKind: neither the cluster nor a CustomResourceDefinition of the set has the object's kind.
+	ErrUnknownKind = errors.New("the cluster does not know this kind")
+	// ErrConflict: another applier wrote the set's inventory in the meantime; what this one did is told in its result,
+	// and applying again puts it right.
+	ErrConflict = errors.New("another applier is at work on this set")
+	// ErrNotParent: the Secret with the set's name is not a set's parent, and is left as it is.
+	ErrNotParent = errors.New("the Secret is not the parent of a set")
+	// ErrInventory: the inventory cannot be read; nothing was sent, so that nothing is orphaned.
+	ErrInventory = errors.New("the inventory cannot be read")
+	// ErrTooLarge: a limit was crossed; the text names it.
+	ErrTooLarge = errors.New("too large")
+	// ErrNotReached: the object was not sent since an earlier wave failed.
+	ErrNotReached = errors.New("not sent: an earlier wave failed")
+)
+
+// An Error is about one object. Answers of the API server are in its chain, as *apierrors.StatusError.
+type Error struct {
+	Op  string // "applying", "pruning", …
+	Ref Ref
+	Err error
+}
+
+func (e *Error) Error() string { return e.Op + " " + e.Ref.String() + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }

@@ -1,0 +1,126 @@
+package apply
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// A sum is a shortened SHA-256: 96 bits, so that an inventory of many objects stays small. Whoever could make two
+// manifests with one sum could only keep his own change from being applied.
+type sum [12]byte
+
+// intent is the sum of a manifest as it is sent, and of who sends it.
+func intent(manifest map[string]any, manager string) sum {
+	d := digester{Hash: sha256.New()}
+	d.text(manager)
+	d.value(manifest)
+	return d.short()
+}
+
+// fingerprint is the sum of those parts of an object's metadata that tell whether sending the manifest again would change
+// anything. The kind's generation counts its changes of spec. Labels and annotations count where the manifest has them.
+// Who changed what else is in managedFields, of which the status is none of ours. A kind without a generation is as its
+// resourceVersion says.
+func fingerprint(live *metav1.PartialObjectMetadata, manifest map[string]any) sum {
+	d := digester{Hash: sha256.New()}
+	d.text(string(live.UID))
+	if live.Generation == 0 {
+		d.text(live.ResourceVersion)
+		return d.short()
+	}
+	d.number(uint64(live.Generation))
+	wanted, _ := manifest["metadata"].(map[string]any)
+	d.wanted(live.Labels, wanted["labels"])
+	d.wanted(live.Annotations, wanted["annotations"])
+	for _, o := range live.OwnerReferences {
+		d.text(string(o.UID))
+	}
+	for _, f := range live.ManagedFields {
+		if f.Subresource == "status" {
+			continue
+		}
+		d.text(f.Manager)
+		d.text(string(f.Operation))
+		d.text(f.APIVersion)
+		d.text(f.Subresource)
+		if f.Time != nil {
+			d.number(uint64(f.Time.Unix()))
+		}
+		if f.FieldsV1 != nil {
+			d.text(string(f.FieldsV1.Raw))
+		}
+	}
+	return d.short()
+}
+
+// A digester feeds a hash with values, each with its kind and its length ahead, so that no two values look alike.
+type digester struct {
+	hash.Hash
+	buffer []byte
+}
+
+func (d *digester) short() sum {
+	var s sum
+	copy(s[:], d.Sum(nil))
+	return s
+}
+
+func (d *digester) number(n uint64) {
+	d.buffer = binary.BigEndian.AppendUint64(d.buffer[:0], n)
+	_, _ = d.Write(d.buffer)
+}
+
+func (d *digester) text(s string) {
+	d.buffer = binary.BigEndian.AppendUint64(d.buffer[:0], uint64(len(s)))
+	d.buffer = append(d.buffer, s...)
+	_, _ = d.Write(d.buffer)
+}
+
+func (d *digester) value(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		d.text("{" + strconv.Itoa(len(v)))
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			d.text(k)
+			d.value(v[k])
+		}
+	case []any:
+		d.text("[" + strconv.Itoa(len(v)))
+		for _, e := range v {
+			d.value(e)
+		}
+	case string:
+		d.text("s")
+		d.text(v)
+	case bool:
+		d.text("b" + strconv.FormatBool(v))
+	case int64:
+		d.text("i")
+		d.number(uint64(v))
+	case float64:
+		d.text("f")
+		d.number(math.Float64bits(v))
+	case nil:
+		d.text("0")
+	default: // no manifest read from YAML or JSON has it, one that a program made may
+		d.text(fmt.Sprintf("%T %v", v, v))
+	}
+}
+
+// wanted adds those entries of the live labels or annotations that the manifest names.
+func (d *digester) wanted(live map[string]string, manifest any) {
+	names, _ := manifest.(map[string]any)
+	for _, k := range slices.Sorted(maps.Keys(names)) {
+		d.text(k)
+		value, ok := live[k]
+		d.text(strconv.FormatBool(ok) + value)
+	}
+}

@@ -1,0 +1,157 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// A resource is how a kind is reached.
+type resource struct {
+	schema.GroupVersionKind
+	Plural     string // "deployments"
+	Namespaced bool
+}
+
+// path of an object, or of all objects where name is empty; of all namespaces where the namespace is.
+func (r resource) path(namespace, name string) []string {
+	path := make([]string, 0, 7)
+	if r.Group == "" {
+		path = append(path, "api", r.Version)
+	} else {
+		path = append(path, "apis", r.Group, r.Version)
+	}
+	if r.Namespaced && namespace != "" {
+		path = append(path, "namespaces", namespace)
+	}
+	path = append(path, r.Plural)
+	if name != "" {
+		path = append(path, name)
+	}
+	return path
+}
+
+// A mapper knows the cluster's kinds. It asks for the aggregated discovery document when it is first asked for a kind that
+// nobody told it, once for the core group and once for all others.
+type mapper struct {
+	client *client
+
+	mu    sync.Mutex
+	kinds map[schema.GroupVersionKind]resource
+	// preferred has the version of a group and kind that the server lists first.
+	preferred map[schema.GroupKind]resource
+}
+
+// find returns the kind's resource, from discovery where it is not known; where fresh is set, discovery is asked in any
+// case. The version counts only where it is not empty.
+func (m *mapper) find(ctx context.Context, gvk schema.GroupVersionKind, fresh bool) (resource, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !fresh {
+		if r, ok := m.known(gvk); ok {
+			return r, nil
+		}
+	}
+	if err := m.discover(ctx, gvk.Group == ""); err != nil {
+		return resource{}, fmt.Errorf("asking which kinds the cluster has: %w", err)
+	}
+	if r, ok := m.known(gvk); ok {
+		return r, nil
+	}
+	name := gvk.Kind + "." + gvk.Version
+	if gvk.Group != "" {
+		name += "." + gvk.Group
+	}
+	return resource{}, fmt.Errorf("%w: %s; apply its CustomResourceDefinition, in this set or before it", ErrUnknownKind, name)
+}
+
+func (m *mapper) known(gvk schema.GroupVersionKind) (resource, bool) {
+	if gvk.Version == "" {
+		r, ok := m.preferred[gvk.GroupKind()]
+		return r, ok
+	}
+	r, ok := m.kinds[gvk]
+	return r, ok
+}
+
+// discoveryDocument is the part that matters here of apidiscovery.k8s.io/v2's APIGroupDiscoveryList.
+type discoveryDocument struct {
+	Kind  string
+	Items []struct {
+		Metadata struct{ Name string }
+		Versions []struct {
+			Version   string
+			Resources []struct {
+				Resource     string
+				Scope        string
+				ResponseKind *schema.GroupVersionKind
+			}
+		}
+	}
+}
+
+func (m *mapper) discover(ctx context.Context, core bool) error {
+	root := "apis"
+	if core {
+		root = "api"
+	}
+	var doc discoveryDocument
+	if err := m.client.getJSON(ctx, []string{root}, acceptDiscovery, &doc); err != nil {
+		return err
+	}
+	if doc.Kind != "APIGroupDiscoveryList" {
+		return fmt.Errorf("the server has no aggregated discovery, which Kubernetes has since 1.30")
+	}
+	if m.kinds == nil {
+		m.kinds, m.preferred = make(map[schema.GroupVersionKind]resource), make(map[schema.GroupKind]resource)
+	}
+	seen := make(map[schema.GroupKind]bool)
+	for _, group := range doc.Items {
+		for _, version := range group.Versions {
+			for _, r := range version.Resources {
+				if r.ResponseKind == nil || r.ResponseKind.Kind == "" {
+					continue
+				}
+				gvk := schema.GroupVersionKind{Group: group.Metadata.Name, Version: version.Version, Kind: r.ResponseKind.Kind}
+				found := resource{GroupVersionKind: gvk, Plural: r.Resource, Namespaced: r.Scope == "Namespaced"}
+				m.kinds[gvk] = found
+				if !seen[gvk.GroupKind()] {
+					seen[gvk.GroupKind()], m.preferred[gvk.GroupKind()] = true, found
+				}
+			}
+		}
+	}
+	return nil
+}
+
+var definitionKind = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
+
+// definedKinds reads the kinds that the set's own CustomResourceDefinitions will bring.
+func definedKinds(objects []*unstructured.Unstructured) map[schema.GroupVersionKind]resource {
+	kinds := make(map[schema.GroupVersionKind]resource)
+	for _, o := range objects {
+		if o.GroupVersionKind().GroupKind() != definitionKind {
+			continue
+		}
+		text := func(fields ...string) string {
+			s, _, _ := unstructured.NestedString(o.Object, fields...)
+			return s
+		}
+		versions, _, _ := unstructured.NestedFieldNoCopy(o.Object, "spec", "versions")
+		list, _ := versions.([]any)
+		for _, v := range list {
+			version, _ := v.(map[string]any)
+			name, _ := version["name"].(string)
+			if served, _ := version["served"].(bool); !served {
+				continue
+			}
+			gvk := schema.GroupVersionKind{Group: text("spec", "group"), Version: name, Kind: text("spec", "names", "kind")}
+			kinds[gvk] = resource{GroupVersionKind: gvk, Plural: text("spec", "names", "plural"),
+				Namespaced: text("spec", "scope") == "Namespaced"}
+		}
+	}
+	return kinds
+}

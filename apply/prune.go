@@ -1,0 +1,132 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// errDetached is why an object of the inventory was left alone.
+var errDetached = errors.New("it no longer has the set's label, so it is not the set's to delete")
+
+// pruneAll deletes what the set no longer has.
+func (r *run) pruneAll(ctx context.Context) {
+	d := deletion{Applier: r.Applier, op: "pruning", done: Pruned, id: r.set.ID, live: r.live, inventory: r.now}
+	r.result.Changes = append(r.result.Changes, d.run(ctx, r.prune)...)
+}
+
+// A deletion deletes members of a set and takes them out of the inventory.
+type deletion struct {
+	*Applier
+	op        string
+	done      Action
+	id        ID
+	live      live
+	inventory *inventory
+}
+
+// run deletes wave by wave, the last wave first, and none before one in which something failed.
+func (d *deletion) run(ctx context.Context, refs []Ref) []Change {
+	var changes []Change
+	failed := false
+	for wave := waves - 1; wave >= 0; wave-- {
+		first := len(changes)
+		for _, ref := range refs {
+			if waveOf(ref) == wave {
+				changes = append(changes, Change{Ref: ref})
+			}
+		}
+		todo := changes[first:]
+		places := make([]int, len(todo))
+		for i := range todo {
+			places[i] = i
+		}
+		if failed {
+			for i := range todo {
+				todo[i].Action, todo[i].Err = Skipped, &Error{Op: d.op, Ref: todo[i].Ref, Err: ErrNotReached}
+			}
+			continue
+		}
+		each(d.opts.Concurrency, places, func(i int) { d.delete(ctx, &todo[i]) })
+		for _, c := range todo {
+			if c.Action == Failed {
+				failed = true
+				continue
+			}
+			delete(d.inventory.entries, c.Ref.identity())
+		}
+	}
+	return changes
+}
+
+// delete deletes one object, if it still is the member that was seen. A member that changed in the meantime, as its
+// status does, is looked at again.
+func (d *deletion) delete(ctx context.Context, change *Change) {
+	resource := d.inventory.kinds[change.Ref.groupKind()]
+	path := resource.path(change.Ref.Namespace, change.Ref.Name)
+	seen := d.live[change.Ref.identity()]
+	var err error
+	for range 10 {
+		if seen == nil {
+			if seen, err = d.look(ctx, path, change); seen == nil {
+				break
+			}
+		}
+		change.Action = d.done
+		err = d.client.delete(ctx, path, deleteOptions(string(seen.UID), seen.ResourceVersion, d.opts.Propagation))
+		if !apierrors.IsConflict(err) {
+			break
+		}
+		seen = nil
+	}
+	if err != nil && !gone(err) {
+		change.Action, change.Err = Failed, &Error{Op: d.op, Ref: change.Ref, Err: err}
+	}
+}
+
+// look reads an object that the LIST did not have, or had in another state. It returns nil where there is nothing to
+// delete, after noting in the change why.
+func (d *deletion) look(ctx context.Context, path []string, change *Change) (*metav1.PartialObjectMetadata, error) {
+	seen, err := d.client.getMetadata(ctx, path)
+	switch {
+	case gone(err):
+		change.Action = d.done
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case seen.Labels[partOfLabel] != d.id.label():
+		change.Action, change.Err = Skipped, &Error{Op: d.op, Ref: change.Ref, Err: errDetached}
+		return nil, nil
+	}
+	return seen, nil
+}
+
+// Delete deletes all members of a set, the last wave first, and then its parent. It does not wait until they are gone.
+// Where an object cannot be deleted, the inventory keeps it, and Delete may be called again. A set that is not there has
+// an empty result.
+func (a *Applier) Delete(ctx context.Context, id ID) (*Result, error) {
+	result := &Result{ID: id}
+	if err := (Set{ID: id}).check(); err != nil {
+		return result, err
+	}
+	parent, inv, err := a.readParent(ctx, id)
+	if err != nil {
+		return result, err
+	}
+	seen, err := a.observe(ctx, id, inv)
+	if err != nil {
+		return result, err
+	}
+	d := deletion{Applier: a, op: "deleting", done: Deleted, id: id, live: seen, inventory: inv.clone()}
+	result.Changes = d.run(ctx, inv.refs())
+	if ctx.Err() != nil {
+		return result, errors.Join(fmt.Errorf("deleting %s: %w", id, context.Cause(ctx)), result.err())
+	}
+	if len(d.inventory.entries) > 0 {
+		return result, errors.Join(result.err(), parent.write(ctx, d.inventory))
+	}
+	return result, parent.remove(ctx)
+}

@@ -1,0 +1,55 @@
+package apply
+
+import "errors"
+
+// An Action says what became of an object.
+type Action string
+
+// The actions.
+const (
+	Created    Action = "created"
+	Configured Action = "configured" // it existed, and was changed
+	Unchanged  Action = "unchanged"
+	Pruned     Action = "pruned"  // it was in the inventory, no longer in the set, and was deleted
+	Deleted    Action = "deleted" // by Delete
+	Skipped    Action = "skipped" // left alone; Err says why
+	Failed     Action = "failed"  // Err says why
+)
+
+// A Change is what became of one object.
+type Change struct {
+	Ref    Ref
+	Action Action
+	Err    error // an *Error where the action is Skipped or Failed, else nil
+}
+
+// A Result tells all that a call did, also of a call that failed.
+type Result struct {
+	ID ID
+	// Changes has each object of the set in the set's order, then those pruned or deleted in the order of deletion.
+	Changes []Change
+}
+
+// Count returns how many objects the actions became.
+func (r *Result) Count(actions ...Action) int {
+	n := 0
+	for _, c := range r.Changes {
+		for _, a := range actions {
+			if c.Action == a {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// err joins the errors of the objects that failed or were not reached.
+func (r *Result) err() error {
+	var errs []error
+	for _, c := range r.Changes {
+		if c.Action == Failed {
+			errs = append(errs, c.Err)
+		}
+	}
+	return errors.Join(errs...)
+}

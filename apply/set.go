@@ -1,0 +1,117 @@
+package apply
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// An ID names a set: it is the name and the namespace of the set's parent, a Secret that holds the inventory. The
+// namespace has to exist before the first Apply.
+type ID struct{ Namespace, Name string }
+
+// String returns "namespace/name".
+func (id ID) String() string { return id.Namespace + "/" + id.Name }
+
+// label is the value of the members' part-of label, in the form of KEP-3659.
+func (id ID) label() string {
+	sum := sha256.Sum256([]byte(id.Name + "." + id.Namespace + ".Secret."))
+	return "applyset-" + base64.RawURLEncoding.EncodeToString(sum[:]) + "-v1"
+}
+
+// A Set is the desired state of a group of objects: Apply creates and changes what it names, and prunes what an earlier
+// Apply of the same ID named and this one does not.
+type Set struct {
+	ID ID
+	// Objects are manifests in any order; Apply neither changes nor re-sorts them.
+	Objects []*unstructured.Unstructured
+	// Namespace is for objects of namespaced kinds that do not say theirs; empty: the ID's.
+	Namespace string
+	// AllowEmpty lets a set without objects prune all that it had. Otherwise that is [ErrEmptySet]: an empty set is more
+	// often a mistake than a wish.
+	AllowEmpty bool
+}
+
+// A Ref names an object. The version is the one by which it was reached, and no part of its identity.
+type Ref struct {
+	Group, Version, Kind string
+	Namespace, Name      string // Namespace is empty for cluster-scoped objects
+}
+
+// String returns "Deployment.apps namespace/name", as kubectl would write it.
+func (r Ref) String() string {
+	kind := r.Kind
+	if r.Group != "" {
+		kind += "." + r.Group
+	}
+	if r.Namespace != "" {
+		return kind + " " + r.Namespace + "/" + r.Name
+	}
+	return kind + " " + r.Name
+}
+
+// Compare orders references by group, kind, namespace and name.
+func (r Ref) Compare(o Ref) int {
+	return cmp.Or(cmp.Compare(r.Group, o.Group), cmp.Compare(r.Kind, o.Kind),
+		cmp.Compare(r.Namespace, o.Namespace), cmp.Compare(r.Name, o.Name))
+}
+
+func (r Ref) groupKind() schema.GroupKind { return schema.GroupKind{Group: r.Group, Kind: r.Kind} }
+
+// identity is the reference without its version: the key of maps.
+func (r Ref) identity() Ref {
+	r.Version = ""
+	return r
+}
+
+func refOf(o *unstructured.Unstructured) Ref {
+	gvk := o.GroupVersionKind()
+	return Ref{Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind, Namespace: o.GetNamespace(), Name: o.GetName()}
+}
+
+// check tells what keeps the set from being applied at all, whatever is on the cluster.
+func (s Set) check() error {
+	if s.ID.Name == "" || s.ID.Namespace == "" || !plainName(s.ID.Name) || !plainName(s.ID.Namespace) {
+		return fmt.Errorf("%w: the ID %q needs the namespace and the name of a Secret", ErrInvalid, s.ID)
+	}
+	for i, o := range s.Objects {
+		if err := checkObject(i, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkObject tells what keeps an object from being a manifest, in words that lead to it.
+func checkObject(index int, o *unstructured.Unstructured) error {
+	if o == nil || o.Object == nil {
+		return fmt.Errorf("%w: object %d is nil", ErrInvalid, index)
+	}
+	var missing []string
+	for _, f := range []struct{ name, value string }{
+		{"apiVersion", o.GetAPIVersion()}, {"kind", o.GetKind()}, {"metadata.name", o.GetName()},
+	} {
+		if f.value == "" {
+			missing = append(missing, f.name)
+		}
+	}
+	if len(missing) > 0 {
+		return &Error{Op: "reading the manifest of", Ref: refOf(o),
+			Err: fmt.Errorf("%w: object %d has no %s", ErrInvalid, index, strings.Join(missing, ", no "))}
+	}
+	if !plainName(o.GetName()) || !plainName(o.GetNamespace()) {
+		return &Error{Op: "reading the manifest of", Ref: refOf(o),
+			Err: fmt.Errorf("%w: a name or namespace cannot be a part of a URL path", ErrInvalid)}
+	}
+	return nil
+}
+
+// plainName keeps names that would lead a request to another path away from the server.
+func plainName(name string) bool {
+	return name != "." && name != ".." && !strings.ContainsAny(name, "/%?#")
+}
