@@ -91,7 +91,8 @@ func (c *child) start(ctx context.Context, ready any) (err error) {
 
 // temporaryFolder makes a folder that holds a lock of this process, and removes those whose processes were killed.
 func temporaryFolder() (dir string, release func(), err error) {
-	left, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
+	base := temporaryBase()
+	left, _ := filepath.Glob(filepath.Join(base, folderPrefix+"*"))
 	for _, old := range left {
 		info, err := os.Stat(old)
 		if err != nil || time.Since(info.ModTime()) < time.Minute { // perhaps about to be locked
@@ -102,7 +103,7 @@ func temporaryFolder() (dir string, release func(), err error) {
 			unlock()
 		}
 	}
-	if dir, err = os.MkdirTemp("", folderPrefix); err != nil {
+	if dir, err = os.MkdirTemp(base, folderPrefix); err != nil {
 		return "", nil, err
 	}
 	unlock, err := lock(filepath.Join(dir, "lock"))
@@ -114,6 +115,17 @@ func temporaryFolder() (dir string, release func(), err error) {
 		return "", nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return dir, unlock, nil
+}
+
+// temporaryBase is memory where the system has a folder that is, unless TMPDIR says otherwise: on a slow disk etcd loses
+// requests.
+func temporaryBase() string {
+	if os.Getenv("TMPDIR") == "" {
+		if probe, err := os.MkdirTemp("/dev/shm", folderPrefix+"probe-"); err == nil && os.Remove(probe) == nil {
+			return "/dev/shm"
+		}
+	}
+	return os.TempDir()
 }
 
 // tail keeps the first 16 KiB of what a child says, for the error that tells why it did not start.

@@ -1,0 +1,33 @@
+// Package source is where desired state comes from: a Git repository, a bucket, a folder.
+//
+//	snapshot, err := origin.Fetch(ctx, known)          // origin is a Source: git.New, bucket.New, source.Dir
+//	if errors.Is(err, source.ErrNotModified) { … }     // known is still current: one round trip, no content
+//	defer snapshot.Close()
+//	files, err := fs.Glob(snapshot, "*/kustomization.yaml")
+//	known = snapshot.Revision                          // "main@sha1:855f77…"
+//
+// A [Source] has one method, so a program can bring its own. It gives a [Snapshot]: the whole content at one [Revision],
+// an immutable [io/fs.FS] that many goroutines may read. Nothing is written to disk. Package sourcetest is the contract as
+// a test that any Source can run against itself.
+//
+// # What is in a snapshot
+//
+// Regular files with their executable bit, symbolic links, and the folders that these need. There are no empty folders, no
+// times, no owners. A symbolic link is followed inside of the snapshot only: one whose target is absolute, leads out of
+// the root or into a loop is listed, and following it is an error that names it, a [*LinkError].
+//
+// # What may be in an origin
+//
+// Origins are not trusted. [Limits] bound how many files there are, how large and how deep they are; crossing one is a
+// [*LimitError] that names the option which raises it. A name that no [io/fs.FS] can have, such as "../a", is a
+// [*NameError]. In either case there is no snapshot: content is whole or absent.
+//
+// # Errors
+//
+// What callers branch on are [ErrNotModified], [ErrNotFound], [ErrUnauthorized], [ErrUnverified] and [ErrTooLarge]. Every
+// error but the first is an [*Error], which says where; neither it nor what it wraps shows a credential.
+//
+// # Writing a Source
+//
+// [Tree] makes a snapshot out of files and links that arrive in any order, and holds them to the limits.
+package source
