@@ -1,0 +1,65 @@
+// Package artifact turns a tree of files into one blob and back, so that the
+// same tree is the same bytes wherever and whenever it is packed.
+//
+//	fs.FS ──Pack──▶ bytes + Descriptor ──Put──▶ Store
+//	                                             │ Open(digest)
+//	fs.FS ◀──Open── bytes, verified ◀────────────┤
+//	folder ◀─Unpack─ bytes, verified ◀───────────┘
+//
+// # What an artifact is
+//
+// An artifact is a tar archive, compressed with gzip unless [PackOptions] says
+// otherwise. Its [Descriptor] names it twice: Digest is of the compressed
+// bytes, so that they can be verified before anything believes them, and
+// ContentDigest is of the tar inside, so that two artifacts of the same tree
+// can be told to be equal although one is gzip and the other zstd, or although
+// a later release compresses better. The media types are those of OCI image
+// layers, and a Descriptor can be put into an OCI manifest as it is.
+//
+// # What is in it
+//
+// Regular files and symbolic links, sorted by their full slash-separated path,
+// bytewise. A file has its content and one bit of mode: 0755 if anybody may
+// execute it, else 0644. Folders have no entry of their own: as in Git, an empty
+// folder does not exist. Owners, times and other modes are not kept. So a tree
+// packs to the same bytes from a Git snapshot, from a work tree, or from memory,
+// under any umask, on any machine, and however the fs.FS sorts what it lists.
+//
+// A symbolic link is kept if its target stays inside the tree, whether or not
+// there is something at the target. One that is absolute, climbs above the root,
+// or climbs (..) out of another link, is an error that names it. Devices,
+// sockets and pipes are errors too, and so are hard links in an archive.
+//
+// # What is believed
+//
+// Nothing, until its digest is verified. [Open] gives out no file system, and
+// [Unpack] leaves no file behind, unless every byte was read and size, Digest
+// and ContentDigest are those of the wanted Descriptor. Archives by other
+// packers are read as well, if they hold only what an artifact may hold: their
+// folder entries, owners and times are ignored.
+//
+// What comes in is bounded by [Limits] on count, size, path and depth, in both
+// directions: whatever Pack accepts under some Limits, Open and Unpack accept
+// under the same. A crossed limit is an error for which
+// errors.Is(err, ErrTooLarge) holds and which names the field that raises it.
+// Files are streamed: Pack and Unpack keep the names of a tree in memory, never
+// its content. Open keeps the content too, no more than Limits.MaxBytes.
+//
+// Pack reads its tree through the fs.FS alone. For a folder that others may
+// write to, prefer [os.Root.FS] to [os.DirFS]: the latter follows links out of
+// the folder if they are swapped in during the walk.
+//
+// # Stores
+//
+// A [Store] keeps artifacts by digest. It is composed of interfaces of one
+// method ([Putter], [Opener], [Deleter], [Lister]), so that a consumer's own may
+// be as small as what is used of it. [Dir] is a store in a folder, safe against
+// a kill at any point and against several processes at once. [PackTo] packs into
+// a store without holding the artifact in memory. There is no garbage
+// collection: the consumer knows what is in use, lists the rest and deletes it.
+//
+// # What it never does
+//
+// It starts no process, opens no connection, writes no temporary file outside a
+// store's folder, and keeps no goroutine and no state after a call returns.
+package artifact

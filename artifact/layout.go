@@ -1,0 +1,158 @@
+package artifact
+
+import (
+	"context"
+	"io/fs"
+	"path"
+	"strings"
+	"unicode/utf8"
+)
+
+// A layout is what is known of a tree's shape while it is walked or read. Pack,
+// Open and Unpack ask it whether an entry may join the tree, so that they
+// accept the same trees.
+type layout struct {
+	limits  Limits
+	kinds   map[string]kind
+	files   int // and symbolic links
+	folders int
+	bent    []bentLink
+}
+
+type kind string
+
+const (
+	kindFile   kind = "file"
+	kindLink   kind = "symbolic link"
+	kindFolder kind = "folder"
+)
+
+// A bentLink has a target with .. after a name, as in "a/../b". Whether it stays
+// inside depends on whether "a" is a link, which may not be known yet.
+type bentLink struct{ name, target string }
+
+func newLayout(limits Limits) *layout {
+	return &layout{limits: limits, kinds: make(map[string]kind)}
+}
+
+func (l *layout) file(name string, size int64) error {
+	if size > l.limits.MaxFileBytes {
+		return l.limits.fileTooLarge()
+	}
+	return l.enter(name, kindFile)
+}
+
+// folder may be called for a folder that is known.
+func (l *layout) folder(name string) error { return l.enter(name, kindFolder) }
+
+func (l *layout) link(name, target string) error {
+	if err := l.enter(name, kindLink); err != nil {
+		return err
+	}
+	switch {
+	case len(target) > l.limits.MaxPathBytes:
+		return l.limits.pathTooLong()
+	case target == "", !utf8.ValidString(target), strings.ContainsRune(target, 0):
+		return unsafef("symbolic link to %q, which is no path", target)
+	case target[0] == '/':
+		return unsafef("symbolic link to %q, which is absolute", target)
+	}
+	depth, named, bent := strings.Count(name, "/"), false, false
+	for elem := range strings.SplitSeq(target, "/") {
+		switch elem {
+		case "", ".":
+		case "..":
+			depth, bent = depth-1, bent || named
+		default:
+			depth, named = depth+1, true
+		}
+		if depth < 0 {
+			return unsafef("symbolic link to %q, which is outside the tree", target)
+		}
+	}
+	if bent {
+		l.bent = append(l.bent, bentLink{name, target})
+	}
+	return nil
+}
+
+// enter notes the entry and the folders above it.
+func (l *layout) enter(name string, k kind) error {
+	if err := l.checkName(name); err != nil {
+		return err
+	}
+	if known, ok := l.kinds[name]; ok {
+		if known == kindFolder && k == kindFolder {
+			return nil
+		}
+		return unsafef("%s where there is a %s of that name", k, known)
+	}
+	if err := l.enterParents(name); err != nil {
+		return err
+	}
+	return l.note(name, k)
+}
+
+func (l *layout) checkName(name string) error {
+	switch {
+	case len(name) > l.limits.MaxPathBytes:
+		return l.limits.pathTooLong()
+	case name == ".", !fs.ValidPath(name), strings.ContainsRune(name, 0):
+		return unsafef("not the path of an entry inside the tree")
+	case strings.Count(name, "/") >= l.limits.MaxDepth:
+		return l.limits.tooDeep()
+	}
+	return nil
+}
+
+// enterParents goes upwards until it meets a folder that is known: all above it
+// are.
+func (l *layout) enterParents(name string) error {
+	for i := strings.LastIndexByte(name, '/'); i > 0; i = strings.LastIndexByte(name, '/') {
+		name = name[:i]
+		switch known, ok := l.kinds[name]; {
+		case known == kindFolder:
+			return nil
+		case ok:
+			return unsafef("%q is used as a folder and is a %s", name, known)
+		}
+		if err := l.note(name, kindFolder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *layout) note(name string, k kind) error {
+	count := &l.files
+	if k == kindFolder {
+		count = &l.folders
+	}
+	if *count++; *count > l.limits.MaxFiles {
+		return l.limits.tooManyFiles()
+	}
+	l.kinds[name] = k
+	return nil
+}
+
+// settle judges the bent links, once all entries are known. A .. that follows a
+// link would climb from wherever that link leads, so it is refused: without it,
+// each .. climbs from a real folder, and counting them, as link did, is right.
+func (l *layout) settle(ctx context.Context, op string) error {
+	for _, b := range l.bent {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		at, through := path.Dir(b.name), false
+		for elem := range strings.SplitSeq(b.target, "/") {
+			if elem == ".." && through {
+				return in(op, b.name, unsafef("symbolic link to %q, which climbs out of the link %q", b.target, at))
+			}
+			if !through {
+				at = path.Join(at, elem)
+				through = l.kinds[at] == kindLink
+			}
+		}
+	}
+	return nil
+}

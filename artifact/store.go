@@ -1,0 +1,95 @@
+package artifact
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"iter"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// A Store keeps artifacts by digest. Its parts are interfaces of their own:
+// accept the part that is needed.
+type Store interface {
+	Putter
+	Opener
+	Deleter
+	Lister
+}
+
+// A Putter takes artifacts.
+type Putter interface {
+	// Put stores the bytes of r if their size and digest are those of want, and
+	// want with them. Otherwise it stores nothing and returns an ErrDigest.
+	// What want says of the content is not verified here, but where the artifact
+	// is opened. Putting what is there already succeeds, and the later want
+	// stays. r must end where the artifact ends, but need not be read if the
+	// artifact is known to be there intact.
+	Put(ctx context.Context, r io.Reader, want Descriptor) error
+}
+
+// An Opener gives artifacts out.
+type Opener interface {
+	// Open returns the artifact's bytes. At their end, where io.EOF would be, it
+	// is an ErrDigest if they are not what d says: so they are verified for
+	// whoever reads to the end, as [Unpack] and [Open] do. Without the artifact,
+	// the error is ErrNotFound. The caller closes what is returned. Deleting the
+	// artifact meanwhile may or may not make reading fail.
+	Open(ctx context.Context, d digest.Digest) (io.ReadCloser, error)
+}
+
+// A Deleter forgets artifacts.
+type Deleter interface {
+	// Delete removes the artifact. If it is not there, that is a success: two
+	// that collect garbage at once both get what they want.
+	Delete(ctx context.Context, d digest.Digest) error
+}
+
+// A Lister says what is there.
+type Lister interface {
+	// List yields the Descriptors of all artifacts, sorted by digest. With a
+	// damaged one comes an error: of the Descriptor then only Digest is set, and
+	// the list goes on. An error with the zero Descriptor ends it. What is put
+	// or deleted meanwhile may or may not be in it.
+	List(ctx context.Context) iter.Seq2[Descriptor, error]
+}
+
+// A Creator is a Putter that can also take an artifact whose Descriptor is known
+// only once it is written. It is an upgrade that [PackTo] looks for.
+type Creator interface {
+	// Create stores what write writes, if write returns the Descriptor of it.
+	// If write fails, nothing is stored and its error is returned.
+	Create(ctx context.Context, write func(w io.Writer) (Descriptor, error)) (Descriptor, error)
+}
+
+// PackTo packs the tree of fsys into to. The artifact is never held in memory.
+// If to is a Creator the tree is packed once, otherwise twice: first to learn
+// the Descriptor, then through a pipe. If the tree changes between the two, Put
+// returns an ErrDigest and nothing is stored.
+func PackTo(ctx context.Context, to Putter, fsys fs.FS, opts PackOptions) (Descriptor, error) {
+	if c, ok := to.(Creator); ok {
+		return c.Create(ctx, func(w io.Writer) (Descriptor, error) {
+			return Pack(ctx, w, fsys, opts)
+		})
+	}
+	want, err := Pack(ctx, io.Discard, fsys, opts)
+	if err != nil {
+		return Descriptor{}, err
+	}
+	r, w := io.Pipe()
+	packed := make(chan struct{})
+	go func() {
+		defer close(packed)
+		_, err := Pack(ctx, w, fsys, opts)
+		w.CloseWithError(err)
+	}()
+	defer func() {
+		r.Close() // a Putter that has the artifact already need not read on
+		<-packed
+	}()
+	if err := to.Put(ctx, r, want); err != nil {
+		return Descriptor{}, err
+	}
+	return want, nil
+}
