@@ -1,0 +1,136 @@
+package kustomize
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+// benchDeployment is about as large as the deployments that people have.
+const benchDeployment = `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web-%d
+  namespace: bench
+  labels:
+    app.kubernetes.io/name: web
+spec:
+  replicas: 2
+  selector:
+    matchLabels:
+      app.kubernetes.io/name: web
+  template:
+    metadata:
+      labels:
+        app.kubernetes.io/name: web
+    spec:
+      containers:
+      - name: web
+        image: example.com/web:1.0
+        args: ["--port=8080", "--verbose"]
+        ports:
+        - containerPort: 8080
+          name: http
+        resources:
+          limits:
+            memory: 64Mi
+`
+
+func benchTree(objects int, kustomization string) fstest.MapFS {
+	var manifests strings.Builder
+	for i := range objects {
+		fmt.Fprintf(&manifests, "---\n"+benchDeployment, i)
+	}
+	return fstest.MapFS{
+		"base/kustomization.yaml": &fstest.MapFile{Data: []byte("resources: [manifests.yaml]\n")},
+		"base/manifests.yaml":     &fstest.MapFile{Data: []byte(manifests.String())},
+		"app/kustomization.yaml":  &fstest.MapFile{Data: []byte("resources: [../base]\n" + kustomization)},
+	}
+}
+
+const (
+	benchNamespace = "namespace: elsewhere\n"
+	benchPatches   = `namespace: elsewhere
+labels: [{pairs: {team: blue}}]
+images: [{name: example.com/web, newTag: "2.0"}]
+patches:
+- target: {kind: Deployment}
+  patch: |-
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata: {name: any}
+    spec: {template: {spec: {containers: [{name: web, env: [{name: A, value: b}]}]}}}
+`
+	benchSchema = `openapi: {version: v1.35.0}
+`
+)
+
+func benchBuild(b *testing.B, fsys fs.FS) {
+	b.Helper()
+	if _, err := Build(context.Background(), fsys, "app", Options{}); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func benchmarkBuild(b *testing.B, fsys fstest.MapFS) {
+	b.Run("gitopskit", func(b *testing.B) {
+		benchBuild(b, fsys) // has the schema parsed
+		b.ReportAllocs()
+		for b.Loop() {
+			benchBuild(b, fsys)
+		}
+	})
+	b.Run("krusty", func(b *testing.B) {
+		memory := filesys.MakeFsInMemory()
+		for name, f := range fsys {
+			if err := memory.WriteFile("/"+name, f.Data); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(memory, "/app"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// The sub-benchmarks called krusty do the same build with kustomize alone, without the conversion of its result.
+
+func BenchmarkOneListed(b *testing.B)       { benchmarkBuild(b, benchTree(1, "")) }
+func BenchmarkOneTransformed(b *testing.B)  { benchmarkBuild(b, benchTree(1, benchNamespace)) }
+func BenchmarkOverlay(b *testing.B)         { benchmarkBuild(b, benchTree(10, benchPatches)) }
+func BenchmarkListed1000(b *testing.B)      { benchmarkBuild(b, benchTree(1000, "")) }
+func BenchmarkTransformed1000(b *testing.B) { benchmarkBuild(b, benchTree(1000, benchNamespace)) }
+
+// BenchmarkOneWithSchema shows what a build pays that names an OpenAPI schema.
+func BenchmarkOneWithSchema(b *testing.B) {
+	fsys := benchTree(1, benchSchema)
+	if _, err := Build(context.Background(), fsys, "app", Options{}); err != nil {
+		b.Skip(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		benchBuild(b, fsys)
+	}
+}
+
+// BenchmarkParallel builds on all processors at once: its time for a build is that of BenchmarkOneTransformed by their
+// number.
+func BenchmarkParallel(b *testing.B) {
+	fsys := benchTree(1, benchNamespace)
+	benchBuild(b, fsys)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			benchBuild(b, fsys)
+		}
+	})
+}

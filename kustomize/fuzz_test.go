@@ -1,0 +1,187 @@
+package kustomize
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// fuzzLimits keep one execution short.
+var fuzzLimits = Options{MaxFiles: 50, MaxBytes: 1 << 20, MaxFileBytes: 100_000, MaxObjects: 100, MaxDepth: 5}
+
+// checkBuild checks what holds for every build, whatever goes in.
+func checkBuild(t *testing.T, objects []*unstructured.Unstructured, err error) {
+	t.Helper()
+	if err != nil {
+		var e *Error
+		if !errors.As(err, &e) || e.Dir == "" || objects != nil {
+			t.Fatalf("%d objects and %#v", len(objects), err)
+		}
+		if strings.Contains(err.Error(), "\n") || utf8.RuneCountInString(err.Error()) > 2*maxText {
+			t.Fatalf("an error that is not short: %q", err)
+		}
+		return
+	}
+	seen := map[identity]bool{}
+	for _, o := range objects {
+		o.DeepCopy() // panics on what unstructured objects may not hold
+		if _, err := o.MarshalJSON(); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkObject(o.Object); err != nil {
+			t.Fatal(err)
+		}
+		if id := identityOf(o.Object); seen[id] {
+			t.Fatalf("%s is there twice", id)
+		} else {
+			seen[id] = true
+		}
+		for key := range o.GetAnnotations() {
+			if strings.HasPrefix(key, internalPrefix) {
+				t.Fatalf("annotation %s", key)
+			}
+		}
+	}
+}
+
+// FuzzManifest builds a manifest and holds the objects against those that kustomize makes of it.
+func FuzzManifest(f *testing.F) {
+	for _, g := range goldens(f) {
+		for _, file := range g.archive.Files {
+			if isManifest(file.Name) && !strings.HasPrefix(file.Name, "kustomization") {
+				f.Add(file.Data)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		fsys := fstest.MapFS{
+			"a.yaml":             {Data: content},
+			"kustomization.yaml": {Data: []byte("resources: [a.yaml]\n")},
+		}
+		got, err := Build(context.Background(), fsys, ".", fuzzLimits)
+		checkBuild(t, got, err)
+		if err != nil {
+			return // ours are stricter
+		}
+		want, err := oracle(fsys, ".")
+		if err != nil {
+			t.Fatalf("kustomize refuses what we take: %v", err)
+		}
+		if g, w := printed(t, got), printed(t, want); g != w {
+			t.Fatalf("objects differ from kustomize's\n got: %s\nwant: %s", g, w)
+		}
+	})
+}
+
+// FuzzKustomization builds a kustomization file, beside files that it may name. What goes wrong in it is an error, and nothing
+// outside the file system is touched: that would show as a build that takes long, or as a crash of the process, or below.
+func FuzzKustomization(f *testing.F) {
+	for _, g := range goldens(f) {
+		for _, file := range g.archive.Files {
+			if strings.HasSuffix(file.Name, "kustomization.yaml") {
+				f.Add(file.Data)
+			}
+		}
+	}
+	// A proxy that is not there: a request to the network would fail, and say so.
+	f.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	f.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+	f.Setenv("PATH", "")
+	beside := files(fuzzTree)
+	f.Fuzz(func(t *testing.T, content []byte) {
+		fsys := fstest.MapFS{}
+		for name, file := range beside {
+			fsys[name] = file
+		}
+		fsys["app/kustomization.yaml"] = &fstest.MapFile{Data: content}
+		start := time.Now()
+		objects, err := Build(context.Background(), fsys, "app", fuzzLimits)
+		checkBuild(t, objects, err)
+		for _, sign := range []string{"127.0.0.1:1", "executable file not found"} {
+			if err != nil && strings.Contains(errorTree(err), sign) {
+				t.Fatalf("something left the file system: %s", errorTree(err))
+			}
+		}
+		if d := time.Since(start); d > 20*time.Second {
+			t.Fatalf("took %v", d)
+		}
+	})
+}
+
+// errorTree is the text of an error and of all that it stands for.
+func errorTree(err error) string {
+	var b strings.Builder
+	var walk func(error)
+	walk = func(err error) {
+		b.WriteString(err.Error() + "\n")
+		switch err := err.(type) {
+		case interface{ Unwrap() error }:
+			if inner := err.Unwrap(); inner != nil {
+				walk(inner)
+			}
+		case interface{ Unwrap() []error }:
+			for _, inner := range err.Unwrap() {
+				walk(inner)
+			}
+		}
+	}
+	walk(err)
+	return b.String()
+}
+
+const fuzzTree = `
+-- base/kustomization.yaml --
+resources: [../app/deployment.yaml]
+namePrefix: base-
+-- component/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+namespace: somewhere
+-- app/deployment.yaml --
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, labels: {app: web}}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers: [{name: web, image: "example.com/web:1.0"}]
+      volumes: [{name: settings, configMap: {name: settings}}]
+-- app/service.yaml --
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{port: 80}]}
+-- app/a.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {a: b}
+-- app/patch.yaml --
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {type: ClusterIP}
+-- app/settings.env --
+A=1
+-- app/mode --
+plain
+-- app/gadget.json --
+{"T": {"Schema": {"properties": {"kind": {}, "apiVersion": {}, "metadata": {}}}}}
+-- app/schema.json --
+{"definitions": {"com.example.v1.Gadget": {"type": "object", "x-kubernetes-group-version-kind": [{"group": "example.com", "kind": "Gadget", "version": "v1"}]}}}
+-- app/prefix.yaml --
+apiVersion: builtin
+kind: PrefixTransformer
+metadata: {name: prefix}
+prefix: x-
+fieldSpecs: [{path: metadata/name}]
+`

@@ -1,0 +1,112 @@
+package kustomize
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// intake is the one place that reads from the caller's file system. It reads each file once, keeps count against the
+// limits, and looks at the context before each access.
+type intake struct {
+	ctx    context.Context
+	fsys   fs.FS
+	limits Options
+
+	seen  map[string]entry
+	files int
+	bytes int64
+}
+
+// entry is what stands at a path: a folder or a file with its content.
+type entry struct {
+	dir     bool
+	content []byte
+}
+
+func newIntake(ctx context.Context, fsys fs.FS, limits Options) *intake {
+	return &intake{ctx: ctx, fsys: fsys, limits: limits, seen: map[string]entry{}}
+}
+
+// look returns what stands at name, and the file system's error if there is nothing.
+func (in *intake) look(name string) (entry, error) {
+	if err := in.ctx.Err(); err != nil {
+		return entry{}, err
+	}
+	if e, ok := in.seen[name]; ok {
+		return e, nil
+	}
+	e, err := in.open(name)
+	if err == nil {
+		in.seen[name] = e
+	}
+	return e, err
+}
+
+func (in *intake) open(name string) (entry, error) {
+	f, err := in.fsys.Open(name)
+	if err != nil {
+		return entry{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return entry{}, err
+	}
+	if info.IsDir() {
+		return entry{dir: true}, nil
+	}
+	if !info.Mode().IsRegular() {
+		return entry{}, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("is neither a file nor a folder")}
+	}
+	content, err := in.content(f, info.Size())
+	return entry{content: content}, err
+}
+
+// content reads f, whose size the file system says is size, and does not take its word for it.
+func (in *intake) content(f fs.File, size int64) ([]byte, error) {
+	limit := in.limits.MaxFileBytes
+	if size > limit {
+		return nil, in.fileTooLarge()
+	}
+	var b bytes.Buffer
+	b.Grow(int(max(size, 0)) + bytes.MinRead)
+	n, err := b.ReadFrom(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if n > limit {
+		return nil, in.fileTooLarge()
+	}
+	return b.Bytes(), nil
+}
+
+func (in *intake) fileTooLarge() error {
+	return fmt.Errorf("%w: a file may have %d bytes (Options.MaxFileBytes)", ErrTooLarge, in.limits.MaxFileBytes)
+}
+
+// take returns the content of the file at name and counts it as taken in once more.
+func (in *intake) take(name string) ([]byte, error) {
+	e, err := in.look(name)
+	if err != nil {
+		return nil, err
+	}
+	if e.dir {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("is a folder")}
+	}
+	return e.content, in.count(e.content)
+}
+
+func (in *intake) count(content []byte) error {
+	in.files++
+	in.bytes += int64(len(content))
+	if in.files > in.limits.MaxFiles {
+		return fmt.Errorf("%w: more than %d files (Options.MaxFiles)", ErrTooLarge, in.limits.MaxFiles)
+	}
+	if in.bytes > in.limits.MaxBytes {
+		return fmt.Errorf("%w: more than %d bytes (Options.MaxBytes)", ErrTooLarge, in.limits.MaxBytes)
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package kustomize
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// checkObject returns an error that matches ErrNotObject and names what m lacks.
+func checkObject(m map[string]any) error {
+	metadata, _ := m["metadata"].(map[string]any)
+	var problems []string
+	for _, field := range []struct {
+		name  string
+		value any
+	}{{"apiVersion", m["apiVersion"]}, {"kind", m["kind"]}, {"metadata.name", metadata["name"]}} {
+		switch s, ok := field.value.(string); {
+		case field.value == nil, ok && s == "":
+			problems = append(problems, "no "+field.name)
+		case !ok:
+			problems = append(problems, field.name+" is not a string")
+		}
+	}
+	if problems == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrNotObject, strings.Join(problems, ", "))
+}
+
+// identity is what makes two objects one and the same to a cluster. Versions of a kind are views of one object.
+type identity struct {
+	group, kind, namespace, name string
+}
+
+// identityOf returns the identity of an object that has passed checkObject. No namespace stands for "default", as it does
+// in kustomize.
+func identityOf(m map[string]any) identity {
+	apiVersion, _ := m["apiVersion"].(string)
+	group, _, grouped := strings.Cut(apiVersion, "/")
+	if !grouped {
+		group = ""
+	}
+	metadata, _ := m["metadata"].(map[string]any)
+	kind, _ := m["kind"].(string)
+	name, _ := metadata["name"].(string)
+	namespace, _ := metadata["namespace"].(string)
+	if namespace == "" {
+		namespace = "default"
+	}
+	return identity{group, kind, namespace, name}
+}
+
+// String writes the identity as kubectl does: deployments.apps would need the plural, so it is Deployment.apps.
+func (id identity) String() string {
+	kind := id.kind
+	if id.group != "" {
+		kind += "." + id.group
+	}
+	return kind + " " + id.namespace + "/" + id.name
+}
+
+// localConfig is the annotation of objects that are input for tools and not meant for the cluster.
+const localConfig = "config.kubernetes.io/local-config"
+
+func isLocal(m map[string]any) bool {
+	metadata, _ := m["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	value, ok := annotations[localConfig]
+	return ok && value != "false"
+}
+
+// internalAnnotations are kustomize's own notes. Other annotations of config.kubernetes.io belong to those who wrote them:
+// depends-on is one, and origin is one when a kustomization asks for it.
+var internalAnnotations = map[string]bool{
+	"config.kubernetes.io/index": true,
+	"config.kubernetes.io/path":  true,
+	"config.k8s.io/id":           true,
+}
+
+const internalPrefix = "internal.config.kubernetes.io/"
+
+// stripInternal removes kustomize's own annotations.
+func stripInternal(m map[string]any) {
+	metadata, _ := m["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	if len(annotations) == 0 {
+		return
+	}
+	for key := range annotations {
+		if internalAnnotations[key] || strings.HasPrefix(key, internalPrefix) {
+			delete(annotations, key)
+		}
+	}
+	if len(annotations) == 0 {
+		delete(metadata, "annotations")
+	}
+}
+
+// finish makes the result of a build from the objects in it: those for the cluster, without kustomize's notes, each there
+// once.
+func finish(objects []map[string]any, t *tree, limits Options) ([]*unstructured.Unstructured, error) {
+	if err := limits.checkObjects(len(objects)); err != nil {
+		return nil, err
+	}
+	seen := make(map[identity]bool, len(objects))
+	result := make([]*unstructured.Unstructured, 0, len(objects))
+	for _, m := range objects {
+		id := identityOf(m)
+		if seen[id] {
+			return nil, t.duplicate(id, nil)
+		}
+		seen[id] = true
+		if isLocal(m) {
+			continue
+		}
+		stripInternal(m)
+		result = append(result, &unstructured.Unstructured{Object: m})
+	}
+	return result, nil
+}
+
+// checkObjects returns an error if n is more than the limit.
+func (o Options) checkObjects(n int) error {
+	if n <= o.MaxObjects {
+		return nil
+	}
+	return fmt.Errorf("%w: more than %d objects (Options.MaxObjects)", ErrTooLarge, o.MaxObjects)
+}

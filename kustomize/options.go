@@ -1,0 +1,51 @@
+package kustomize
+
+// The limits that hold where [Options] says nothing. They are far above what people keep in one kustomization, and low
+// enough that a build of hostile input ends in bounded time and memory.
+const (
+	DefaultMaxFiles     = 10_000
+	DefaultMaxBytes     = 64 << 20
+	DefaultMaxFileBytes = 16 << 20
+	DefaultMaxObjects   = 5_000
+	DefaultMaxDepth     = 32
+)
+
+// Options says how much a build may take in. The zero value is ready to use: a field that is zero or less stands for its
+// default. Crossing a limit is an error that matches [ErrTooLarge] and names the option.
+type Options struct {
+	// MaxFiles is how many files a build may read. A file that is reached by two paths, as the base of two overlays is,
+	// counts twice: that is what kustomize does with it, and what makes a tree of bases that refer to each other twice
+	// grow as 2ⁿ.
+	MaxFiles int
+
+	// MaxBytes is how much a build may read in all, counted like MaxFiles.
+	MaxBytes int64
+
+	// MaxFileBytes is how large one file may be. A YAML document counts with its aliases expanded.
+	MaxFileBytes int64
+
+	// MaxObjects is how many objects a build may take in or give out. Kustomize compares each object with each other, so
+	// that its time grows as the square of their number: 1,000 take about half a second, 5,000 take half a minute.
+	// Trees that only list resources are built without it, in linear time.
+	MaxObjects int
+
+	// MaxDepth is how long a chain of kustomizations may be, each naming the next as a resource or a component.
+	MaxDepth int
+}
+
+// withDefaults returns the options with each unset limit filled in.
+func (o Options) withDefaults() Options {
+	o.MaxFiles = orDefault(o.MaxFiles, DefaultMaxFiles)
+	o.MaxBytes = orDefault(o.MaxBytes, DefaultMaxBytes)
+	o.MaxFileBytes = orDefault(o.MaxFileBytes, DefaultMaxFileBytes)
+	o.MaxObjects = orDefault(o.MaxObjects, DefaultMaxObjects)
+	o.MaxDepth = orDefault(o.MaxDepth, DefaultMaxDepth)
+	return o
+}
+
+func orDefault[N int | int64](n, def N) N {
+	if n <= 0 {
+		return def
+	}
+	return n
+}

@@ -1,0 +1,60 @@
+package kustomize
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// resolve returns the path in the file system that ref stands for in a kustomization in dir.
+func resolve(dir, ref string) (string, error) {
+	if ref == "" {
+		return "", errors.New("an empty path")
+	}
+	if isRemote(ref) {
+		return "", fmt.Errorf("%w: %s", ErrRemote, redact(ref))
+	}
+	if path.IsAbs(ref) || filepath.IsAbs(ref) {
+		return "", fmt.Errorf("%w: %q", ErrOutside, ref)
+	}
+	name := path.Join(dir, ref)
+	if name == ".." || strings.HasPrefix(name, "../") {
+		return "", fmt.Errorf("%w: %q", ErrOutside, ref)
+	}
+	if !fs.ValidPath(name) {
+		return "", fmt.Errorf("%q is not a path", ref)
+	}
+	return name, nil
+}
+
+// gitUser is the beginning of what Git calls the scp form of an address: git@example.com:repository.
+var gitUser = regexp.MustCompile(`(?s)^[a-zA-Z][a-zA-Z0-9-]*@.*[:/]`)
+
+// isRemote says whether kustomize would go to the network for ref, or might: it fetches http and https URLs, and clones what
+// looks like a Git address even where a folder of that name exists. This is all that keeps it from doing so, and it errs on
+// the side of refusing.
+func isRemote(ref string) bool {
+	if u, err := url.Parse(ref); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
+		return true
+	}
+	lower := strings.ToLower(ref)
+	for _, prefix := range []string{"git::", "ssh:", "http:", "https:", "file:", "github.com/", "github.com:"} {
+		if strings.HasPrefix(lower, prefix) {
+			return true
+		}
+	}
+	return strings.Contains(ref, "://") || gitUser.MatchString(ref)
+}
+
+// missing is the error for a reference that led to err.
+func missing(field, ref string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %q: %w", field, ref, err)
+	}
+	return &reason{text: fmt.Sprintf("%s: %q does not exist", field, ref), original: err}
+}

@@ -1,0 +1,146 @@
+package kustomize
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"sigs.k8s.io/kustomize/api/types"
+)
+
+// openAPI takes in a custom OpenAPI schema. Kustomize puts it into a global; see schema.go.
+func (s *scanner) openAPI(k *kustomization) error {
+	if len(k.OpenAPI) == 0 {
+		return nil
+	}
+	s.tree.schema = true
+	ref, ok := k.OpenAPI["path"]
+	if !ok {
+		return nil
+	}
+	name, content, err := s.yamlFile(k, "openapi", ref)
+	if err != nil {
+		return err
+	}
+	schema, err := checkOpenAPI(content)
+	if err != nil {
+		return at(name, err)
+	}
+	s.tree.files[name] = schema // as it was understood here, lest a key that is there twice is understood differently
+	return nil
+}
+
+// crds takes in OpenAPI definitions of custom resources. In spite of what it is called, this field does not touch
+// kustomize's schema: the definitions only say which fields hold names and labels.
+func (s *scanner) crds(k *kustomization) error {
+	for _, ref := range k.Crds {
+		name, content, err := s.yamlFile(k, "crds", ref)
+		if err != nil {
+			return err
+		}
+		s.tree.fragile = true
+		definitions, err := checkDefinitions(content)
+		if err != nil {
+			return at(name, err)
+		}
+		s.tree.files[name] = definitions
+	}
+	return nil
+}
+
+func (s *scanner) configurations(k *kustomization) error {
+	for _, ref := range k.Configurations {
+		s.tree.fragile = true
+		if _, _, err := s.yamlFile(k, "configurations", ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kvSources takes in what ConfigMaps and Secrets are generated from.
+func (s *scanner) kvSources(k *kustomization) error {
+	s.objects += len(k.ConfigMapGenerator) + len(k.SecretGenerator)
+	for _, g := range k.ConfigMapGenerator {
+		if err := s.generator(k, "configMapGenerator", &g.GeneratorArgs); err != nil {
+			return err
+		}
+	}
+	for _, g := range k.SecretGenerator {
+		if err := s.generator(k, "secretGenerator", &g.GeneratorArgs); err != nil {
+			return err
+		}
+	}
+	return s.limits.checkObjects(s.objects)
+}
+
+// generator checks one ConfigMap's or Secret's sources. Those that kustomize cannot read it would quote in its error; here
+// they are only counted, since they may be secret.
+func (s *scanner) generator(k *kustomization, field string, g *types.GeneratorArgs) error {
+	field = fmt.Sprintf("%s %q", field, g.Name)
+	for i, literal := range g.LiteralSources {
+		if strings.IndexByte(literal, '=') < 1 {
+			return fmt.Errorf("%s: literal %d is not of the form key=value", field, i+1)
+		}
+	}
+	for i, source := range g.FileSources {
+		if n := strings.Count(source, "="); n > 1 || strings.HasPrefix(source, "=") {
+			return fmt.Errorf("%s: file %d is not of the form [key=]path", field, i+1)
+		}
+		_, ref, ok := strings.Cut(source, "=")
+		if !ok {
+			ref = source
+		}
+		if _, _, err := s.file(k, field, ref); err != nil {
+			return err
+		}
+	}
+	envs := g.EnvSources
+	if g.EnvSource != "" {
+		envs = append(envs[:len(envs):len(envs)], g.EnvSource)
+	}
+	return s.envFiles(k, field, envs)
+}
+
+func (s *scanner) envFiles(k *kustomization, field string, refs []string) error {
+	for _, ref := range refs {
+		name, content, err := s.file(k, field, ref)
+		if err != nil {
+			return err
+		}
+		if !utf8.Valid(content) {
+			return at(name, errors.New("is not UTF-8 text"))
+		}
+		for i, line := range bytes.Split(content, windowsEnd[1:]) {
+			if len(line) > maxEnvLine {
+				return at(name, atLine(i+1, fmt.Errorf("%w: a line may have %d bytes", ErrTooLarge, maxEnvLine)))
+			}
+		}
+	}
+	return nil
+}
+
+// maxEnvLine is where kustomize stops reading an env file without a word: the buffer of its bufio.Scanner.
+const maxEnvLine = 64<<10 - 1
+
+func (s *scanner) helm(k *kustomization) error {
+	if len(k.HelmCharts) == 0 {
+		return nil
+	}
+	return fmt.Errorf("helmCharts: %w: the chart %q", ErrUnsupported, k.HelmCharts[0].Name)
+}
+
+func (s *scanner) replacements(k *kustomization) error {
+	for i, r := range k.Replacements {
+		s.tree.fragile = true
+		if r.Path == "" {
+			continue
+		}
+		if _, _, err := s.yamlFile(k, fmt.Sprintf("replacements[%d]", i), r.Path); err != nil {
+			return err
+		}
+	}
+	return nil
+}

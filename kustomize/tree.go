@@ -1,0 +1,300 @@
+package kustomize
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/types"
+)
+
+// tree is everything that a build needs, read and found harmless before kustomize sees any of it. Kustomize is given the
+// files in here and no others, so that what was checked is what is built.
+type tree struct {
+	dir       string            // the folder to build
+	files     map[string][]byte // that kustomize may read, by path
+	dirs      map[string]string // that hold kustomizations, with the path of the file
+	manifests []manifest        // in the order in which they are listed, one that is listed twice twice
+
+	plain   bool // nothing but listing resources goes on
+	schema  bool // a kustomization names an OpenAPI schema, which kustomize keeps in a global
+	fragile bool // something can give a field a value that does not fit its type
+	sorted  bool // the first kustomization says how to sort the objects
+	noted   bool // it asks for annotations that tell where they come from
+}
+
+// scanner walks the kustomizations that are reachable from one folder, as kustomize will.
+type scanner struct {
+	*intake
+	*parser
+	tree *tree
+
+	stack        []string                    // folders of the kustomizations from the first to the current one
+	transforming int                         // how many of those seen do more than list resources
+	known        map[string]*kustomization   // by folder
+	parsed       map[string][]map[string]any // objects by file
+	objects      int
+}
+
+// scanTree reads the kustomization in dir and all that it refers to.
+func scanTree(ctx context.Context, fsys fs.FS, dir string, limits Options) (*tree, error) {
+	s := &scanner{
+		intake: newIntake(ctx, fsys, limits),
+		parser: newParser(limits),
+		tree:   &tree{dir: dir, files: map[string][]byte{}, dirs: map[string]string{}},
+		known:  map[string]*kustomization{},
+		parsed: map[string][]map[string]any{},
+	}
+	if err := s.needFolder(dir); err != nil {
+		return nil, err
+	}
+	k, err := s.kustomization(dir)
+	if err == nil && k == nil {
+		k, err = s.listFolder(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if k.Kind != types.KustomizationKind {
+		return nil, at(k.file, fmt.Errorf("is of kind %s, which is built as a part of a kustomization", k.Kind))
+	}
+	s.tree.sorted, s.tree.noted = k.SortOptions != nil, len(k.BuildMetadata) > 0
+	err = s.visit(k)
+	s.tree.plain = s.transforming == 0
+	return s.tree, err
+}
+
+func (s *scanner) needFolder(dir string) error {
+	e, err := s.look(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return at(dir, &reason{text: "does not exist", original: err})
+	}
+	if err != nil {
+		return at(dir, err)
+	}
+	if !e.dir {
+		return at(dir, fmt.Errorf("is a file, not a folder"))
+	}
+	return nil
+}
+
+// visit checks k and everything below it.
+func (s *scanner) visit(k *kustomization) error {
+	if len(s.stack) == s.limits.MaxDepth {
+		return at(k.file, fmt.Errorf("%w: more than %d kustomizations, each in the one before (Options.MaxDepth)",
+			ErrTooLarge, s.limits.MaxDepth))
+	}
+	s.stack = append(s.stack, k.dir)
+	defer func() { s.stack = s.stack[:len(s.stack)-1] }()
+	s.tree.dirs[k.dir] = k.file
+	if !k.plain() {
+		s.transforming++
+	}
+	return at(k.file, s.references(k))
+}
+
+// references follows each field of a kustomization that can name something.
+func (s *scanner) references(k *kustomization) error {
+	for _, follow := range []func(*kustomization) error{
+		s.resources, s.components, s.openAPI, s.crds, s.configurations, s.kvSources, s.helm, s.patches, s.replacements, s.plugins,
+	} {
+		if err := follow(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scanner) resources(k *kustomization) error {
+	for _, ref := range k.Resources {
+		name, e, err := s.reach(k, "resources", ref)
+		if err == nil && e.dir {
+			err = s.base(k, name)
+		} else if err == nil {
+			err = s.manifest(name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// base takes in a kustomization that is a resource of k. One that does nothing but list files, itself or in the bases that
+// it lists, is put before kustomize as one file of all of them, which it takes for the same: it tries for a file first. That
+// spares it the comparison of the objects with each other at each level, and half the time where there is only one.
+func (s *scanner) base(k *kustomization, dir string) error {
+	first, transforming := len(s.tree.manifests), s.transforming
+	if err := s.descend(k, dir, types.KustomizationKind, "resources"); err != nil {
+		return err
+	}
+	if s.transforming == transforming && !s.tree.noted {
+		s.merge(dir, s.tree.manifests[first:])
+	}
+	return nil
+}
+
+// merge makes one file of several, if the objects in it are then sure to be the same and in the same order.
+func (s *scanner) merge(name string, manifests []manifest) {
+	if _, ok := s.tree.files[name]; ok {
+		return
+	}
+	var b bytes.Buffer
+	for i, m := range manifests {
+		content := s.tree.files[m.file]
+		// A list is unfolded behind all that is in the same file, and a last line without an end is not that with one.
+		if bytes.Contains(content, listKind) || i+1 < len(manifests) && len(content) > 0 && !bytes.HasSuffix(content, lineEnd) {
+			return
+		}
+		if i > 0 {
+			b.WriteString("---\n")
+		}
+		b.Write(content)
+	}
+	s.tree.files[name] = b.Bytes()
+}
+
+var (
+	listKind = []byte("List")
+	lineEnd  = []byte("\n")
+)
+
+func (s *scanner) components(k *kustomization) error {
+	for _, ref := range k.Components {
+		name, e, err := s.reach(k, "components", ref)
+		if err != nil {
+			return err
+		}
+		if !e.dir {
+			return fmt.Errorf("components: %q is a file, not a folder", ref)
+		}
+		if err := s.descend(k, name, types.ComponentKind, "components"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// descend visits the kustomization in dir, which k names in field and which must be of the given kind.
+func (s *scanner) descend(k *kustomization, dir, kind, field string) error {
+	if s.leadsHere(dir) {
+		return cycle(field, dir)
+	}
+	sub, err := s.kustomization(dir)
+	if err != nil {
+		return err
+	}
+	if sub == nil {
+		return noKustomization(field, dir)
+	}
+	if sub.Kind != kind {
+		return fmt.Errorf("%s: %s is of kind %s, not %s", field, sub.file, sub.Kind, kind)
+	}
+	return s.visit(sub)
+}
+
+// leadsHere says whether dir is or holds one of the folders on the way to the current kustomization. Kustomize takes both
+// for a cycle.
+func (s *scanner) leadsHere(dir string) bool {
+	return slices.ContainsFunc(s.stack, func(visited string) bool { return isWithin(visited, dir) })
+}
+
+func cycle(field, dir string) error {
+	return fmt.Errorf("%s: %w: %s is or holds a kustomization that leads here", field, ErrCycle, dir)
+}
+
+func noKustomization(field, dir string) error {
+	return &reason{text: fmt.Sprintf("%s: no kustomization.yaml in %s", field, dir), sentinel: fs.ErrNotExist}
+}
+
+// isWithin says whether name is dir or below it.
+func isWithin(name, dir string) bool {
+	return dir == "." || name == dir || strings.HasPrefix(name, dir+"/")
+}
+
+// manifest takes in a file of objects.
+func (s *scanner) manifest(name string) error {
+	content, err := s.give(name)
+	if err != nil {
+		return err
+	}
+	objects, ok := s.parsed[name]
+	if !ok {
+		if objects, err = s.parser.objects(content); err != nil {
+			return at(name, err)
+		}
+		s.parsed[name] = objects
+	}
+	s.objects += len(objects)
+	s.tree.manifests = append(s.tree.manifests, manifest{name, objects})
+	return at(name, s.limits.checkObjects(s.objects))
+}
+
+// reach finds what k calls ref in one of its fields.
+func (s *scanner) reach(k *kustomization, field, ref string) (string, entry, error) {
+	name, err := resolve(k.dir, ref)
+	if err != nil {
+		return "", entry{}, fmt.Errorf("%s: %w", field, err)
+	}
+	e, err := s.look(name)
+	if err != nil {
+		return "", entry{}, missing(field, ref, err)
+	}
+	return name, e, nil
+}
+
+// give takes in the file at name, and makes it one that kustomize may read.
+func (s *scanner) give(name string) ([]byte, error) {
+	content, err := s.take(name)
+	if err != nil {
+		return nil, at(name, err)
+	}
+	s.tree.files[name] = content
+	return content, nil
+}
+
+// file takes in the file that k calls ref in one of its fields.
+func (s *scanner) file(k *kustomization, field, ref string) (name string, content []byte, err error) {
+	name, e, err := s.reach(k, field, ref)
+	if err != nil {
+		return "", nil, err
+	}
+	if e.dir {
+		return "", nil, fmt.Errorf("%s: %q is a folder, not a file", field, ref)
+	}
+	content, err = s.give(name)
+	return name, content, err
+}
+
+// yamlFile is file for YAML that kustomize is going to parse.
+func (s *scanner) yamlFile(k *kustomization, field, ref string) (name string, content []byte, err error) {
+	name, content, err = s.file(k, field, ref)
+	if err == nil {
+		err = at(name, guardYAML(content, s.limit))
+	}
+	return name, content, err
+}
+
+// duplicate says that two objects have the identity id, and in which files they are where that can be told: names may have
+// changed on the way.
+func (t *tree) duplicate(id identity, original error) error {
+	var files []string
+	for _, m := range t.manifests {
+		for _, o := range m.objects {
+			if identityOf(o) == id {
+				files = append(files, m.file)
+			}
+		}
+	}
+	if len(files) < 2 {
+		return &reason{text: fmt.Sprintf("%v: %s", ErrDuplicate, id), sentinel: ErrDuplicate, original: original}
+	}
+	return at(files[1], &reason{
+		text:     fmt.Sprintf("%v: %s is also in %s", ErrDuplicate, id, files[0]),
+		sentinel: ErrDuplicate, original: original,
+	})
+}
