@@ -1,0 +1,51 @@
+package gitopskit_test
+
+import (
+	"context"
+	"io/fs"
+	"log"
+	"os"
+	"os/signal"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+
+	"github.com/gitopskit/gitopskit/apply"
+	"github.com/gitopskit/gitopskit/kustomize"
+	"github.com/gitopskit/gitopskit/reconcile"
+	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/git"
+)
+
+// A whole program: what a Git repository says is applied, what it no longer says is pruned, and what somebody changes by
+// hand is changed back.
+func Example() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+
+	origin, err := git.New("https://github.com/stefanprodan/podinfo", git.Options{Branch: "master"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	config, err := rest.InClusterConfig()
+	if err != nil {
+		log.Fatal(err)
+	}
+	applier, err := apply.New(config, apply.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	loop := &reconcile.Loop{
+		Name:   "podinfo",
+		Source: origin,
+		Build: func(ctx context.Context, fsys fs.FS) ([]*unstructured.Unstructured, error) {
+			return kustomize.Build(ctx, fsys, "kustomize", kustomize.Options{})
+		},
+		Apply: func(ctx context.Context, _ source.Revision, objects []*unstructured.Unstructured) (*apply.Result, error) {
+			id := apply.ID{Namespace: "default", Name: "podinfo-set"}
+			return applier.Apply(ctx, apply.Set{ID: id, Objects: objects})
+		},
+		OnEvent: func(e reconcile.Event) { log.Println(e) },
+	}
+	log.Println(loop.Run(ctx))
+}
