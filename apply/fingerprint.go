@@ -55,7 +55,7 @@ func fingerprint(live *metav1.PartialObjectMetadata, manifest map[string]any) su
 			d.number(uint64(f.Time.Unix()))
 		}
 		if f.FieldsV1 != nil {
-			d.text(string(f.FieldsV1.Raw))
+			d.text(f.FieldsV1.GetRawString())
 		}
 	}
 	return d.short()

@@ -2,7 +2,9 @@ package kustomize
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -10,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
 // fuzzLimits keep one execution short.
@@ -50,7 +53,7 @@ func checkBuild(t *testing.T, objects []*unstructured.Unstructured, err error) {
 	}
 }
 
-// FuzzManifest builds a manifest and holds the objects against those that kustomize makes of it.
+// FuzzManifest reads a manifest and holds the objects against those that kustomize reads.
 func FuzzManifest(f *testing.F) {
 	for _, g := range goldens(f) {
 		for _, file := range g.archive.Files {
@@ -59,24 +62,53 @@ func FuzzManifest(f *testing.F) {
 			}
 		}
 	}
+	p := newParser(fuzzLimits)
 	f.Fuzz(func(t *testing.T, content []byte) {
-		fsys := fstest.MapFS{
-			"a.yaml":             {Data: content},
-			"kustomization.yaml": {Data: []byte("resources: [a.yaml]\n")},
-		}
-		got, err := Build(context.Background(), fsys, ".", fuzzLimits)
+		got, err := Build(context.Background(), fstest.MapFS{"a.yaml": {Data: content}}, ".", fuzzLimits)
 		checkBuild(t, got, err)
+		objects, err := p.objects(content)
 		if err != nil {
 			return // ours are stricter
 		}
-		want, err := oracle(fsys, ".")
+		want, err := readByKustomize(p, content)
 		if err != nil {
 			t.Fatalf("kustomize refuses what we take: %v", err)
 		}
-		if g, w := printed(t, got), printed(t, want); g != w {
-			t.Fatalf("objects differ from kustomize's\n got: %s\nwant: %s", g, w)
+		for _, m := range objects {
+			stripInternal(m)
+		}
+		if len(objects)+len(want) > 0 && !reflect.DeepEqual(objects, want) {
+			t.Fatalf("objects differ from kustomize's\n got: %v\nwant: %v", objects, want)
 		}
 	})
+}
+
+// readByKustomize has kustomize read a manifest and decodes what it holds then. It does not print it and read that, as the
+// oracle does: that alters values where the printer of the YAML package does.
+func readByKustomize(p *parser, content []byte) ([]map[string]any, error) {
+	resources, err := p.factory.SliceFromBytes(content)
+	if err != nil {
+		return nil, err
+	}
+	var objects []map[string]any
+	for _, r := range resources {
+		r.RemoveBuildAnnotations()
+		m, err := r.Map()
+		if err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(m)
+		if err != nil {
+			return nil, err
+		}
+		var o map[string]any
+		if err := utiljson.Unmarshal(text, &o); err != nil {
+			return nil, err
+		}
+		stripInternal(o) // kustomize knows them one by one
+		objects = append(objects, o)
+	}
+	return objects, nil
 }
 
 // FuzzKustomization builds a kustomization file, beside files that it may name. What goes wrong in it is an error, and nothing

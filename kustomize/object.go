@@ -22,10 +22,29 @@ func checkObject(m map[string]any) error {
 			problems = append(problems, field.name+" is not a string")
 		}
 	}
+	problems = append(problems, metadataProblems(metadata)...)
 	if problems == nil {
 		return nil
 	}
 	return fmt.Errorf("%w: %s", ErrNotObject, strings.Join(problems, ", "))
+}
+
+// metadataProblems names the optional fields that code for objects relies on to be of their types.
+func metadataProblems(metadata map[string]any) []string {
+	var problems []string
+	if namespace, ok := metadata["namespace"]; ok && namespace != nil {
+		if _, ok := namespace.(string); !ok {
+			problems = append(problems, "metadata.namespace is not a string")
+		}
+	}
+	for _, field := range []string{"labels", "annotations"} {
+		if value, ok := metadata[field]; ok && value != nil {
+			if _, ok := value.(map[string]any); !ok {
+				problems = append(problems, "metadata."+field+" is not a map")
+			}
+		}
+	}
+	return problems
 }
 
 // identity is what makes two objects one and the same to a cluster. Versions of a kind are views of one object.
