@@ -223,10 +223,20 @@ func (r *run) finish(ctx context.Context) error {
 	if r.sent == 0 && len(r.prune) == 0 && !r.revalidate {
 		return r.result.err()
 	}
-	if r.revalidate && r.result.Count(Failed, Skipped) == 0 {
+	if r.revalidate {
 		r.now.revalidated = time.Now()
+		r.forgetUnsent()
 	}
 	return errors.Join(r.result.err(), r.parent.write(ctx, r.now))
+}
+
+// forgetUnsent has the objects sent next time that this run should have sent and could not.
+func (r *run) forgetUnsent() {
+	for i, m := range r.members {
+		if _, named := r.now.entries[m.ref.identity()]; named && (r.changes[i].Action == Failed || r.changes[i].Action == Skipped) {
+			r.now.entries[m.ref.identity()] = entry{}
+		}
+	}
 }
 
 // sleep waits, unless the context ends before.

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -246,6 +248,11 @@ func TestApplyTellsAllResultsAndPrunesNothingWhenOneIsRejected(t *testing.T) {
 		t.Errorf("the error is %v, want one of the Service that IsInvalid", err)
 	}
 	wantActions(t, result, "created ConfigMap new", "failed Service bad", "created Deployment web")
+	b.Take()
+	again, err := b.Apply(t.Context(), b.set(configMap(t, "new", "1"), bad, deployment(t, "web", "nginx:1")))
+	if err == nil || testbed.Count(b.Take(), "PATCH") != 1 {
+		t.Errorf("again: %v, %v, want one PATCH, of what failed", actions(again), err)
+	}
 	if !b.exists(b.path("configmaps", "old")) {
 		t.Error("the old ConfigMap was pruned")
 	}
@@ -308,6 +315,50 @@ func TestApplyRefusesBadSetsBeforeItSendsAnything(t *testing.T) {
 	empty.AllowEmpty = true
 	if result, err := b.Apply(t.Context(), empty); err != nil || result.Count(Pruned) != 3 {
 		t.Errorf("allowed to be empty: %v, %v", actions(result), err)
+	}
+}
+
+func TestApplySendsAllAgainAfterRevalidateAfter(t *testing.T) {
+	b := newBench(t, Options{RevalidateAfter: time.Nanosecond})
+	b.apply(configMap(t, "a", "1"), deployment(t, "web", "nginx:1"))
+	b.Take()
+	wantActions(t, b.apply(configMap(t, "a", "1"), deployment(t, "web", "nginx:1")), "unchanged ConfigMap a", "unchanged Deployment web")
+	if n := testbed.Count(b.Take(), "PATCH"); n != 2 {
+		t.Errorf("%d PATCHes, want 2", n)
+	}
+}
+
+func TestApplyStopsWhenItsContextEnds(t *testing.T) {
+	b := newBench(t, Options{Concurrency: 1})
+	ctx, cancel := context.WithCancel(t.Context())
+	b.Before = func(r *http.Request) error {
+		if r.Method == "PATCH" {
+			cancel()
+			<-r.Context().Done()
+		}
+		return nil
+	}
+	result, err := b.Apply(ctx, b.set(configMap(t, "a", "1"), deployment(t, "web", "nginx:1")))
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("the error is %v, want the context's", err)
+	}
+	wantActions(t, result, "failed ConfigMap a", "skipped Deployment web")
+	wantRequests(t, b.Take(), map[string]int{"GET inventory": 1, "discovery": 2, "POST inventory": 1, "PATCH": 1})
+}
+
+func TestErrorsAndInventoriesHoldNoSecret(t *testing.T) {
+	b := newBench(t, Options{})
+	secret := manifest(t, "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: planted-secret}\ntype: Opaque")
+	b.apply(secret)
+	bad := secret.DeepCopy()
+	_ = unstructured.SetNestedField(bad.Object, "other", "type") // a Secret's type is immutable
+	result, err := b.Apply(t.Context(), b.set(bad))
+	if err == nil {
+		t.Fatal("the type of a Secret was changed")
+	}
+	_, inv, _ := newApplier(t, b.config, Options{}).readParent(t.Context(), b.set().ID)
+	if text := fmt.Sprintf("%v %+v %#v %+v", err, result, err, inv); strings.Contains(text, "planted-secret") || strings.Contains(text, "cGxhbnRlZC1zZWNyZXQ") {
+		t.Errorf("the secret is told: %s", text)
 	}
 }
 
