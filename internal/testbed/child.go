@@ -37,7 +37,7 @@ func startChild(ctx context.Context, p program, ready any, env []string, args ..
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.Command(binary, append([]string{"-dir", filepath.Join(dir, "data")}, args...)...)}
+	c := &child{cmd: exec.Command(binary, append([]string{"-dir", dir}, args...)...)}
 	c.cmd.Env = append(os.Environ(), env...)
 	c.close = sync.OnceValue(func() error {
 		defer release()
