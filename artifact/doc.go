@@ -45,7 +45,8 @@
 // Files are streamed: Pack and Unpack keep the names of a tree in memory, never
 // its content. Open keeps the content too, no more than Limits.MaxBytes.
 //
-// Pack reads its tree through the fs.FS alone. For a folder that others may
+// Pack reads its tree through the fs.FS alone, and all of it: it knows no ignore
+// rules, and a work tree's .git is a folder like any other. For a folder that others may
 // write to, prefer [os.Root.FS] to [os.DirFS]: the latter follows links out of
 // the folder if they are swapped in during the walk.
 //

@@ -3,7 +3,6 @@ package artifact
 import (
 	"errors"
 	"fmt"
-	"strconv"
 )
 
 // The errors that callers branch on, with [errors.Is].
@@ -40,12 +39,13 @@ type Error struct {
 	Err  error
 }
 
-// Error quotes Path, which may be somebody else's choice.
+// Error quotes Path, which may be somebody else's choice, and cuts it short where
+// no file system would have it.
 func (e *Error) Error() string {
 	if e.Path == "" {
 		return e.Op + " artifact: " + e.Err.Error()
 	}
-	return e.Op + " " + strconv.Quote(e.Path) + ": " + e.Err.Error()
+	return fmt.Sprintf("%s %.4096q: %v", e.Op, e.Path, e.Err)
 }
 
 // Unwrap returns the cause.

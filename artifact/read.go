@@ -93,7 +93,7 @@ func (s *stream) entry(hdr *tar.Header, to sink) error {
 	case tar.TypeXGlobalHeader: // as git archive writes for the commit
 		return nil
 	case tar.TypeLink:
-		return unsafef("hard link to %q", hdr.Linkname)
+		return unsafef("hard link to %.4096q", hdr.Linkname)
 	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
 		return unsafef("device or pipe")
 	}
