@@ -57,7 +57,7 @@ func (e *Error) Error() string {
 	}
 	b.WriteString(": ")
 	b.WriteString(e.Err.Error())
-	return b.String()
+	return oneLine(b.String())
 }
 
 func (e *Error) Unwrap() error { return e.Err }

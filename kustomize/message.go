@@ -66,8 +66,22 @@ func stripped(text string) string {
 
 func firstLine(text string) string {
 	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
-	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "") + "…"
+	return shortened(text, maxText)
+}
+
+// oneLine keeps what is in the input, such as a name that somebody chose, from making a long message or several lines of one.
+func oneLine(text string) string {
+	return shortened(strings.Join(strings.Fields(text), " "), 2*maxText)
+}
+
+func shortened(text string, enough int) string {
+	if len(text) > enough {
+		text = text[:enough] + "…"
 	}
-	return text
+	return strings.ToValidUTF8(text, "")
+}
+
+// shown is a word of the input as it may stand in a message: quoted, and not all of it if it is long.
+func shown(word string) string {
+	return strconv.Quote(shortened(word, 100))
 }

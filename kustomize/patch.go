@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // patches takes in patches of all three fields.
@@ -31,13 +32,30 @@ func (s *scanner) patches(k *kustomization) error {
 
 // strategicPatch takes p for a patch if it can be read as one, and else for the path of one, as kustomize does.
 func (s *scanner) strategicPatch(k *kustomization, field, p string) error {
-	if err := guardYAML([]byte(p), s.limit); err != nil {
+	isText, err := s.isText(p)
+	if err != nil {
 		return inline(field, err)
 	}
-	if _, err := s.nodes([]byte(p)); err == nil {
+	if isText {
 		return s.patch(k, field, "", p)
 	}
 	return s.patch(k, field, p, "")
+}
+
+// isText says whether an entry of a kustomization that can be objects or the path of a file with objects is the former.
+// Kustomize takes for a path whatever it cannot read; what has several lines is an error here.
+func (s *scanner) isText(entry string) (bool, error) {
+	if err := guardYAML([]byte(entry), s.limit); err != nil {
+		return false, err
+	}
+	_, err := s.nodes([]byte(entry))
+	if err == nil || !strings.Contains(entry, "\n") {
+		return err == nil, nil
+	}
+	if err := s.syntax([]byte(entry)); err != nil {
+		return false, err
+	}
+	return false, &reason{text: plainText(err), original: err}
 }
 
 // patch checks a patch that is in the file ref, or else is text.
@@ -60,7 +78,10 @@ func (s *scanner) checkPatch(content []byte) error {
 	}
 	nodes, err := s.nodes(content)
 	if err != nil {
-		return s.patchSyntax(content)
+		if bytes.HasPrefix(bytes.TrimSpace(content), []byte("[")) {
+			return nil // JSON, which may have tabs where YAML must not
+		}
+		return s.syntax(content)
 	}
 	for _, n := range nodes {
 		if _, err := toObject(n.YNode()); err != nil {
@@ -70,10 +91,7 @@ func (s *scanner) checkPatch(content []byte) error {
 	return nil
 }
 
-func (s *scanner) patchSyntax(content []byte) error {
-	if bytes.HasPrefix(bytes.TrimSpace(content), []byte("[")) {
-		return nil // JSON, which may have tabs where YAML must not
-	}
+func (p *parser) syntax(content []byte) error {
 	for _, doc := range splitDocuments(content) {
 		if err := doc.checkSyntax(); err != nil {
 			return err

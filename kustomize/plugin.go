@@ -27,10 +27,11 @@ func (s *scanner) plugins(k *kustomization) error {
 }
 
 func (s *scanner) plugin(k *kustomization, field, text string) error {
-	if err := guardYAML([]byte(text), s.limit); err != nil {
+	isText, err := s.isText(text)
+	if err != nil {
 		return inline(field, err)
 	}
-	if _, err := s.nodes([]byte(text)); err == nil {
+	if isText {
 		return inline(field, s.pluginConfigs(k, []byte(text)))
 	}
 	name, e, err := s.reach(k, field, text)

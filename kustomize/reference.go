@@ -17,17 +17,17 @@ func resolve(dir, ref string) (string, error) {
 		return "", errors.New("an empty path")
 	}
 	if isRemote(ref) {
-		return "", fmt.Errorf("%w: %s", ErrRemote, redact(ref))
+		return "", fmt.Errorf("%w: %s", ErrRemote, shown(redact(ref)))
 	}
 	if path.IsAbs(ref) || filepath.IsAbs(ref) {
-		return "", fmt.Errorf("%w: %q", ErrOutside, ref)
+		return "", fmt.Errorf("%w: %s", ErrOutside, shown(ref))
 	}
 	name := path.Join(dir, ref)
 	if name == ".." || strings.HasPrefix(name, "../") {
-		return "", fmt.Errorf("%w: %q", ErrOutside, ref)
+		return "", fmt.Errorf("%w: %s", ErrOutside, shown(ref))
 	}
 	if !fs.ValidPath(name) {
-		return "", fmt.Errorf("%q is not a path", ref)
+		return "", fmt.Errorf("%s is not a path", shown(ref))
 	}
 	return name, nil
 }
@@ -54,7 +54,7 @@ func isRemote(ref string) bool {
 // missing is the error for a reference that led to err.
 func missing(field, ref string, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: %q: %w", field, ref, err)
+		return fmt.Errorf("%s: %s: %w", field, shown(ref), err)
 	}
-	return &reason{text: fmt.Sprintf("%s: %q does not exist", field, ref), original: err}
+	return &reason{text: fmt.Sprintf("%s: %s does not exist", field, shown(ref)), original: err}
 }

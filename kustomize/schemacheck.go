@@ -98,7 +98,7 @@ func checkRef(key string, value any) error {
 	}
 	name, found := strings.CutPrefix(ref, definitionsPrefix)
 	if key != "$ref" || !found || !plainRef.MatchString(name) || strings.Contains(name, "/") {
-		return fmt.Errorf("%w: the reference %q is not to a definition", ErrUnsupported, redact(ref))
+		return fmt.Errorf("%w: the reference %s is not to a definition", ErrUnsupported, shown(redact(ref)))
 	}
 	return nil
 }
@@ -146,7 +146,7 @@ func (w *typeWalk) of(name string) (int, error) {
 	w.steps[name], n = unfinished, 1
 	for _, ref := range propertyRefs(w.types[name]) {
 		if !plainRef.MatchString(ref) {
-			return 0, fmt.Errorf("%w: the reference %q", ErrUnsupported, redact(ref))
+			return 0, fmt.Errorf("%w: the reference %s", ErrUnsupported, shown(redact(ref)))
 		}
 		below, err := w.of(ref)
 		if err != nil {

@@ -170,7 +170,7 @@ func (s *scanner) components(k *kustomization) error {
 			return err
 		}
 		if !e.dir {
-			return fmt.Errorf("components: %q is a file, not a folder", ref)
+			return fmt.Errorf("components: %s is a file, not a folder", shown(ref))
 		}
 		if err := s.descend(k, name, types.ComponentKind, "components"); err != nil {
 			return err
@@ -264,7 +264,7 @@ func (s *scanner) file(k *kustomization, field, ref string) (name string, conten
 		return "", nil, err
 	}
 	if e.dir {
-		return "", nil, fmt.Errorf("%s: %q is a folder, not a file", field, ref)
+		return "", nil, fmt.Errorf("%s: %s is a folder, not a file", field, shown(ref))
 	}
 	content, err = s.give(name)
 	return name, content, err
