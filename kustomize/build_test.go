@@ -44,16 +44,18 @@ func TestErrorsMatch(t *testing.T) {
 		kustomization string
 		want          error
 	}{
-		"missing resource":       {"resources: [nope.yaml]", fs.ErrNotExist},
-		"missing component":      {"components: [nope]", fs.ErrNotExist},
-		"missing patch":          {"resources: [a.yaml]\npatches: [{path: nope}]", fs.ErrNotExist},
-		"missing kustomization":  {"resources: [../empty]", fs.ErrNotExist},
-		"missing generator":      {"generators: [nope]", fs.ErrNotExist},
-		"missing env file":       {"configMapGenerator: [{name: a, env: nope}]", fs.ErrNotExist},
-		"remote":                 {"resources: ['https://example.com/a.yaml']", ErrRemote},
-		"remote generator":       {"generators: ['https://example.com/a.yaml']", ErrRemote},
-		"helm":                   {"helmChartInflationGenerator: [{chartName: a}]", ErrUnsupported},
-		"outside":                {"resources: [../../a.yaml]", ErrOutside},
+		"missing resource":      {"resources: [nope.yaml]", fs.ErrNotExist},
+		"missing component":     {"components: [nope]", fs.ErrNotExist},
+		"missing patch":         {"resources: [a.yaml]\npatches: [{path: nope}]", fs.ErrNotExist},
+		"missing kustomization": {"resources: [../empty]", fs.ErrNotExist},
+		"missing generator":     {"generators: [nope]", fs.ErrNotExist},
+		"missing env file":      {"configMapGenerator: [{name: a, env: nope}]", fs.ErrNotExist},
+		"remote":                {"resources: ['https://example.com/a.yaml']", ErrRemote},
+		"remote generator":      {"generators: ['https://example.com/a.yaml']", ErrRemote},
+		"helm":                  {"helmChartInflationGenerator: [{chartName: a}]", ErrUnsupported},
+		"outside":               {"resources: [../../a.yaml]", ErrOutside},
+		"remote that is text": {"generators:\n- |-\n" + strings.Repeat("  https://github.com/org/repo?x: y\n  apiVersion: builtin\n"+
+			"  kind: HashTransformer\n  metadata: {name: a}\n  ---\n", 2), ErrRemote},
 		"cycle":                  {"resources: [.]", ErrCycle},
 		"cycle of plugins":       {"transformers: [.]", ErrCycle},
 		"not an object":          {"resources: [values.yaml]", ErrNotObject},

@@ -3,12 +3,9 @@ package kustomize
 import (
 	"bytes"
 	"errors"
-	"io"
 	"regexp"
 	"strconv"
 	"strings"
-
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // document is one piece of a YAML stream.
@@ -70,19 +67,6 @@ func unixLines(content []byte) []byte {
 }
 
 var windowsEnd = []byte("\r\n")
-
-// checkSyntax returns the error of the first YAML document in the piece that cannot be parsed.
-func (d document) checkSyntax() error {
-	decoder := yaml.NewDecoder(bytes.NewReader(d.text))
-	for {
-		var n yaml.Node
-		if err := decoder.Decode(&n); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return d.syntaxError(err)
-		}
-	}
-}
 
 // yamlLine finds the line number in an error of the YAML package, which has no field for it.
 var yamlLine = regexp.MustCompile(`line (\d+):?\s*`)

@@ -66,7 +66,7 @@ func TestErrorsSayTheLine(t *testing.T) {
 		"apiVersion: v1\nkind: A\nmetadata: {name: b}\n--- {a: b}":     {5, "another document follows"},
 		"a: \xff\n": {0, "not UTF-8"},
 	} {
-		_, err := newParser(Options{}.withDefaults()).objects([]byte(first + content))
+		_, err := newParser(Options{}.withDefaults()).manifest([]byte(first + content))
 		var e *Error
 		line := 0
 		if errors.As(err, &e) {
@@ -89,9 +89,9 @@ func TestDocumentsThatLookLost(t *testing.T) {
 		"\ufeff" + oneObject,
 		strings.ReplaceAll(oneObject, "\n", "\r\n"),
 	} {
-		objects, err := newParser(Options{}.withDefaults()).objects([]byte(content))
-		if err != nil || len(objects) != 1 {
-			t.Errorf("%q: %d objects, %v", content, len(objects), err)
+		m, err := newParser(Options{}.withDefaults()).manifest([]byte(content))
+		if err != nil || len(m.objects) != 1 {
+			t.Errorf("%q: %d objects, %v", content, len(m.objects), err)
 		}
 	}
 }

@@ -20,7 +20,7 @@ var (
 	// ErrOutside says that a path is absolute or leads out of the root of the file system.
 	ErrOutside = errors.New("path leaves the root of the file system")
 
-	// ErrCycle says that something leads to itself: a kustomization, or a type in a schema.
+	// ErrCycle says that something leads to itself: a kustomization, a type in a schema, an alias in YAML.
 	ErrCycle = errors.New("cycle")
 
 	// ErrTooLarge says that a limit of [Options] was crossed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"reflect"
 	"strings"
 	"testing"
@@ -11,19 +12,20 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/tools/txtar"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
 // fuzzLimits keep one execution short.
-var fuzzLimits = Options{MaxFiles: 50, MaxBytes: 1 << 20, MaxFileBytes: 100_000, MaxObjects: 100, MaxDepth: 5}
+var fuzzLimits = Options{MaxFiles: 50, MaxBytes: 1 << 20, MaxFileBytes: 100_000, MaxObjects: 100, MaxDepth: 5, MaxWork: 200_000}
 
 // checkBuild checks what holds for every build, whatever goes in.
 func checkBuild(t *testing.T, objects []*unstructured.Unstructured, err error) {
 	t.Helper()
 	if err != nil {
 		var e *Error
-		if !errors.As(err, &e) || e.Dir == "" || objects != nil {
+		if !errors.As(err, &e) || e.Dir == "" && e.Err == nil || objects != nil {
 			t.Fatalf("%d objects and %#v", len(objects), err)
 		}
 		if strings.Contains(err.Error(), "\n") || utf8.RuneCountInString(err.Error()) > 2*maxText+1 {
@@ -62,11 +64,11 @@ func FuzzManifest(f *testing.F) {
 			}
 		}
 	}
-	p := newParser(fuzzLimits)
+	p := newParser(fuzzLimits.withDefaults())
 	f.Fuzz(func(t *testing.T, content []byte) {
 		got, err := Build(context.Background(), fstest.MapFS{"a.yaml": {Data: content}}, ".", fuzzLimits)
 		checkBuild(t, got, err)
-		objects, err := p.objects(content)
+		m, err := p.manifest(content)
 		if err != nil {
 			return // ours are stricter
 		}
@@ -74,11 +76,11 @@ func FuzzManifest(f *testing.F) {
 		if err != nil {
 			t.Fatalf("kustomize refuses what we take: %v", err)
 		}
-		for _, m := range objects {
-			stripInternal(m)
+		for _, o := range m.objects {
+			stripInternal(o)
 		}
-		if len(objects)+len(want) > 0 && !reflect.DeepEqual(objects, want) {
-			t.Fatalf("objects differ from kustomize's\n got: %v\nwant: %v", objects, want)
+		if len(m.objects)+len(want) > 0 && !reflect.DeepEqual(m.objects, want) {
+			t.Fatalf("objects differ from kustomize's\n got: %v\nwant: %v", m.objects, want)
 		}
 	})
 }
@@ -143,6 +145,27 @@ func FuzzKustomization(f *testing.F) {
 		if d := time.Since(start); d > 20*time.Second {
 			t.Fatalf("took %v", d)
 		}
+	})
+}
+
+// FuzzTree builds whole trees.
+func FuzzTree(f *testing.F) {
+	for _, g := range goldens(f) {
+		input, _ := g.split()
+		f.Add(g.dir, txtar.Format(&txtar.Archive{Files: input.Files}))
+	}
+	f.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	f.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+	f.Setenv("PATH", "")
+	f.Fuzz(func(t *testing.T, dir string, archive []byte) {
+		fsys := fstest.MapFS{}
+		for _, file := range txtar.Parse(archive).Files {
+			if fs.ValidPath(file.Name) {
+				fsys[file.Name] = &fstest.MapFile{Data: file.Data}
+			}
+		}
+		objects, err := Build(context.Background(), fsys, dir, fuzzLimits)
+		checkBuild(t, objects, err)
 	})
 }
 

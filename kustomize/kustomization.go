@@ -34,7 +34,7 @@ func (s *scanner) kustomization(dir string) (*kustomization, error) {
 	if k, ok := s.known[dir]; ok {
 		return k, nil
 	}
-	if err := guardYAML(content, s.limit); err != nil {
+	if err := guardText(content); err != nil {
 		return nil, at(file, err)
 	}
 	k := &kustomization{dir: dir, file: file}

@@ -17,52 +17,81 @@ import (
 type manifest struct {
 	file    string
 	objects []map[string]any
+	work    int64 // to parse it, for kustomize
 }
 
 // parser reads manifests.
 type parser struct {
 	factory *resource.Factory
-	limit   int64 // of bytes in one file, aliases expanded
+	bounds  Options
 }
 
 func newParser(limits Options) *parser {
-	return &parser{factory: provider.NewDefaultDepProvider().GetResourceFactory(), limit: limits.MaxFileBytes}
+	return &parser{factory: provider.NewDefaultDepProvider().GetResourceFactory(), bounds: limits}
 }
 
-// objects returns the objects in a manifest, as kustomize reads them and in its order. An empty document is none; one that is
+// manifest returns the objects in a file, as kustomize reads them and in its order. An empty document is none; one that is
 // not an object is an error, as are values that JSON does not have: a key that is a number, a key that is there twice, NaN.
 //
 // These checks also come before kustomize for its own good. It prints the objects when it finds an ambiguous reference, and
 // ends the process with log.Fatal when one cannot be printed.
-func (p *parser) objects(content []byte) ([]map[string]any, error) {
-	if err := guardYAML(content, p.limit); err != nil {
-		return nil, err
+func (p *parser) manifest(content []byte) (m manifest, err error) {
+	if err := guardText(content); err != nil {
+		return m, err
 	}
 	if err := guardLoss(content); err != nil {
-		return nil, err
+		return m, err
 	}
 	docs := splitDocuments(content)
-	aliases := mayAlias(content)
-	var objects []map[string]any
 	for i, doc := range docs {
-		found, err := doc.objects(aliases, len(docs) == 1)
-		if err != nil {
-			return nil, inDocument(i, len(docs), err)
+		n, work, err := p.node(doc)
+		var found []map[string]any
+		if err == nil && n != nil {
+			found, err = doc.objects(n, len(docs) == 1)
 		}
-		objects = append(objects, found...)
+		if err != nil {
+			return m, inDocument(i, len(docs), err)
+		}
+		m.objects = append(m.objects, found...)
+		m.work = added(m.work, work)
 	}
-	return expandLists(objects)
+	m.objects, err = expandLists(m.objects)
+	return m, err
 }
 
-// objects returns what is in the document: nothing, one object or one list, or, where it is all that its file has, the items
-// of a list.
-func (d document) objects(aliases, alone bool) ([]map[string]any, error) {
-	n, err := d.node(aliases)
-	if n == nil || err != nil {
-		return nil, err
+// node parses a document and replaces its aliases. It returns nil if the document is empty.
+func (p *parser) node(d document) (n *yaml.Node, work int64, err error) {
+	defer recoverTo(&err)
+	if err := d.separatorError(); err != nil {
+		return nil, 0, err
 	}
+	parsed, w, aliases, err := d.next(yaml.NewDecoder(bytes.NewReader(d.text)), p.bounds.MaxFileBytes)
+	if err == io.EOF {
+		return nil, 0, nil
+	}
+	if err != nil || yaml.IsYNodeEmptyDoc(parsed) || len(parsed.Content) == 0 || yaml.IsYNodeNilOrEmpty(parsed.Content[0]) {
+		return nil, w.work, err
+	}
+	rn := yaml.NewRNode(parsed.Content[0])
+	if !aliases {
+		return rn.YNode(), w.work, nil
+	}
+	if err := p.bounds.checkWork(w.work); err != nil {
+		return nil, 0, d.at(1, err)
+	}
+	if err := rn.DeAnchor(); err != nil {
+		return nil, 0, d.at(1, &reason{text: firstLine(err.Error()), original: err})
+	}
+	return rn.YNode(), w.work, nil
+}
+
+// objects returns what is in the document that is parsed as n: one object or one list, or, where it is all that its file has,
+// the items of a list.
+func (d document) objects(n *yaml.Node, alone bool) ([]map[string]any, error) {
 	nodes := []*yaml.Node{n}
-	if items := field(n, "items"); alone && items != nil && isUnwrapped(field(n, "kind")) && items.Kind == yaml.SequenceNode {
+	items := field(n, "items")
+	unwrapped := alone && items != nil && items.Kind == yaml.SequenceNode && isUnwrapped(field(n, "kind"))
+	if unwrapped {
 		nodes = items.Content
 	}
 	var objects []map[string]any
@@ -71,7 +100,7 @@ func (d document) objects(aliases, alone bool) ([]map[string]any, error) {
 			continue
 		}
 		m, err := toManifest(node)
-		if err != nil && len(nodes) > 1 {
+		if err != nil && unwrapped {
 			err = inItem(i, err)
 		}
 		if err != nil {
@@ -80,31 +109,6 @@ func (d document) objects(aliases, alone bool) ([]map[string]any, error) {
 		objects = append(objects, m)
 	}
 	return objects, nil
-}
-
-// node parses the document. It returns nil if that is empty.
-func (d document) node(aliases bool) (n *yaml.Node, err error) {
-	defer recoverTo(&err)
-	if err := d.separatorError(); err != nil {
-		return nil, err
-	}
-	var parsed yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(d.text)).Decode(&parsed); err != nil && err != io.EOF {
-		return nil, d.syntaxError(err)
-	}
-	if yaml.IsYNodeEmptyDoc(&parsed) || len(parsed.Content) == 0 {
-		return nil, nil
-	}
-	rn := yaml.NewRNode(parsed.Content[0])
-	if yaml.IsYNodeNilOrEmpty(rn.YNode()) {
-		return nil, nil
-	}
-	if aliases {
-		if err := rn.DeAnchor(); err != nil {
-			return nil, d.at(1, &reason{text: firstLine(err.Error()), original: err})
-		}
-	}
-	return rn.YNode(), nil
 }
 
 // isUnwrapped names the lists that kustomize unwraps when it reads a file, other than those that it expands later. The
@@ -207,8 +211,16 @@ func inDocument(i, n int, err error) error {
 	return atLine(e.Line, fmt.Errorf("document %d: %w", i+1, e.Err))
 }
 
-// nodes is kustomize's own reading of a YAML stream. Content must have passed guardYAML.
-func (p *parser) nodes(content []byte) (nodes []*yaml.RNode, err error) {
+// nodes is kustomize's own reading of a YAML stream, after what it would cost has been looked at.
+func (s *scanner) nodes(content []byte) (nodes []*yaml.RNode, err error) {
 	defer recoverTo(&err)
-	return p.factory.RNodesFromBytes(content)
+	work, err := guardYAML(content, s.limits.MaxFileBytes)
+	if err != nil {
+		return nil, err
+	}
+	s.work = added(s.work, work)
+	if err := s.limits.checkWork(s.work); err != nil {
+		return nil, err
+	}
+	return s.factory.RNodesFromBytes(content)
 }

@@ -32,11 +32,20 @@ func plainText(err error) string {
 	return firstLine(withoutContent(text))
 }
 
-// content finds the places where kustomize puts what it works on into its messages: objects, patches, values.
-var content = regexp.MustCompile("(?s)(?:\\{\"|map\\[|&?\\[?&?\\{|\\[patch: | for value ).*|(!!\\w+) `[^`]*`")
+// quotedInput finds the places where kustomize puts what it works on into its messages: objects, patches, values.
+var quotedInput = regexp.MustCompile("(?s)(?:\\{\"|map\\[|&?\\[?&?\\{|\\[patch: | for value ).*|(!!\\w+) `[^`]*`")
 
 func withoutContent(text string) string {
-	return strings.TrimPrefix(content.ReplaceAllString(text, "$1…"), "yaml: ")
+	return strings.TrimPrefix(quotedInput.ReplaceAllString(text, "$1…"), "yaml: ")
+}
+
+// shortenedError gives an error of kustomize a text of ours. Errors of ours stay as they are.
+func shortenedError(err error) error {
+	var e *Error
+	if errors.As(err, &e) || errors.Is(err, ErrTooLarge) {
+		return err
+	}
+	return &reason{text: plainText(err), original: err}
 }
 
 var (

@@ -22,7 +22,7 @@ func TestPlainText(t *testing.T) {
 		"object":     {errors.New(`found {"apiVersion": "v1", "data": {"a": "secret"}}`), "found …"},
 		"go map":     {errors.New(`invalid map[data:secret]`), "invalid …"},
 		"value":      {errors.New("yaml: cannot decode !!str `secret` as a !!int"), "cannot decode !!str… as a !!int"},
-		"patch":      {errors.New(`unable to parse SM or JSON patch from [patch: "secret"]`), "unable to parse SM or JSON patch from…"},
+		"patch":      {errors.New(`unable to parse SM or JSON patch from [patch: "secret"]`), "unable to parse SM or JSON patch from …"},
 		"many lines": {errors.New("first\nsecret"), "first"},
 	} {
 		if got := plainText(c.err); got != c.want {

@@ -139,6 +139,14 @@ func finish(objects []map[string]any, t *tree, limits Options) ([]*unstructured.
 	return result, nil
 }
 
+// checkWork returns an error if work is more than the limit.
+func (o Options) checkWork(work int64) error {
+	if work <= o.MaxWork {
+		return nil
+	}
+	return fmt.Errorf("%w: maps that are too wide or nested too deep for kustomize (Options.MaxWork)", ErrTooLarge)
+}
+
 // checkObjects returns an error if n is more than the limit.
 func (o Options) checkObjects(n int) error {
 	if n <= o.MaxObjects {

@@ -8,6 +8,7 @@ const (
 	DefaultMaxFileBytes = 16 << 20
 	DefaultMaxObjects   = 5_000
 	DefaultMaxDepth     = 32
+	DefaultMaxWork      = 20_000_000
 )
 
 // Options says how much a build may take in. The zero value is ready to use: a field that is zero or less stands for its
@@ -29,6 +30,12 @@ type Options struct {
 	// Trees that only list resources are built without it, in linear time.
 	MaxObjects int
 
+	// MaxWork is how much kustomize may have to do to parse what it is given: the number of YAML nodes, each times the
+	// number of maps that it is in, and for each map the square of the number of its keys by 64. That is about how often
+	// it copies something, aliases or not, and a million takes about a second. A few kilobytes of maps inside of maps
+	// would keep it busy for hours. Trees that only list resources need none of it.
+	MaxWork int64
+
 	// MaxDepth is how long a chain of kustomizations may be, each naming the next as a resource or a component.
 	MaxDepth int
 }
@@ -39,6 +46,7 @@ func (o Options) withDefaults() Options {
 	o.MaxBytes = orDefault(o.MaxBytes, DefaultMaxBytes)
 	o.MaxFileBytes = orDefault(o.MaxFileBytes, DefaultMaxFileBytes)
 	o.MaxObjects = orDefault(o.MaxObjects, DefaultMaxObjects)
+	o.MaxWork = orDefault(o.MaxWork, DefaultMaxWork)
 	o.MaxDepth = orDefault(o.MaxDepth, DefaultMaxDepth)
 	return o
 }

@@ -1,7 +1,7 @@
 package kustomize
 
 import (
-	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,7 +10,8 @@ import (
 // patches takes in patches of all three fields.
 func (s *scanner) patches(k *kustomization) error {
 	for i, p := range k.Patches {
-		if err := s.patch(k, fmt.Sprintf("patches[%d]", i), p.Path, p.Patch); err != nil {
+		// Kustomize trims the text of these, and of no others.
+		if err := s.patch(k, fmt.Sprintf("patches[%d]", i), p.Path, strings.TrimSpace(p.Patch)); err != nil {
 			return err
 		}
 	}
@@ -43,20 +44,24 @@ func (s *scanner) strategicPatch(k *kustomization, field, p string) error {
 }
 
 // isText says whether an entry of a kustomization that can be objects or the path of a file with objects is the former.
-// Kustomize takes for a path whatever it cannot read; what has several lines is an error here.
+// Kustomize takes for a path whatever it cannot read; what has several lines is an error here. So is what it would take for
+// an address then: it reads objects of one identity, and only later finds that it cannot have two.
 func (s *scanner) isText(entry string) (bool, error) {
-	if err := guardYAML([]byte(entry), s.limit); err != nil {
-		return false, err
+	if isAddress(entry) {
+		return false, fmt.Errorf("%w: %s", ErrRemote, shown(redact(firstLine(entry))))
 	}
 	_, err := s.nodes([]byte(entry))
-	if err == nil || !strings.Contains(entry, "\n") {
-		return err == nil, nil
+	if err == nil {
+		return true, nil
 	}
-	if err := s.syntax([]byte(entry)); err != nil {
-		return false, err
+	if !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrCycle) && !strings.ContainsAny(entry, lineBreaks) {
+		return false, nil
 	}
-	return false, &reason{text: plainText(err), original: err}
+	return false, shortenedError(err)
 }
+
+// lineBreaks are all that YAML knows.
+const lineBreaks = "\n\r\u0085\u2028\u2029"
 
 // patch checks a patch that is in the file ref, or else is text.
 func (s *scanner) patch(k *kustomization, field, ref, text string) error {
@@ -73,27 +78,18 @@ func (s *scanner) patch(k *kustomization, field, ref, text string) error {
 // checkPatch checks the values in a strategic merge patch as those in a manifest are: they become those of objects. A JSON
 // patch is for kustomize to read.
 func (s *scanner) checkPatch(content []byte) error {
-	if err := guardYAML(content, s.limit); err != nil {
+	nodes, err := s.nodes(content)
+	if errors.Is(err, ErrTooLarge) {
 		return err
 	}
-	nodes, err := s.nodes(content)
-	if err != nil {
-		if bytes.HasPrefix(bytes.TrimSpace(content), []byte("[")) {
-			return nil // JSON, which may have tabs where YAML must not
-		}
-		return s.syntax(content)
+	if err != nil && json.Valid(content) {
+		return nil // a JSON patch, which may have tabs where YAML must not
+	}
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return err
 	}
 	for _, n := range nodes {
 		if _, err := toObject(n.YNode()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *parser) syntax(content []byte) error {
-	for _, doc := range splitDocuments(content) {
-		if err := doc.checkSyntax(); err != nil {
 			return err
 		}
 	}

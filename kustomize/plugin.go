@@ -49,9 +49,6 @@ func (s *scanner) pluginFile(k *kustomization, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := guardYAML(content, s.limit); err != nil {
-		return at(name, err)
-	}
 	return at(name, s.pluginConfigs(k, content))
 }
 
@@ -102,10 +99,10 @@ func (s *scanner) pluginResource(k, sub *kustomization, field, ref string, depth
 func (s *scanner) pluginConfigs(k *kustomization, content []byte) error {
 	nodes, err := s.nodes(content)
 	if err != nil {
-		if _, explained := s.parser.objects(content); explained != nil {
+		if _, explained := s.parser.manifest(content); explained != nil {
 			return explained
 		}
-		return &reason{text: plainText(err), original: err}
+		return shortenedError(err)
 	}
 	for _, n := range nodes {
 		m, err := toObject(n.YNode())
@@ -213,7 +210,7 @@ func readStrategicPatch(config []byte, k *types.Kustomization) error {
 	err := yaml.Unmarshal(config, &c)
 	k.PatchesStrategicMerge = c.Paths
 	if c.Patches != "" {
-		k.Patches = []types.Patch{{Patch: c.Patches}}
+		k.PatchesStrategicMerge = append(k.PatchesStrategicMerge, types.PatchStrategicMerge(c.Patches))
 	}
 	return err
 }

@@ -35,10 +35,15 @@ func resolve(dir, ref string) (string, error) {
 // gitUser is the beginning of what Git calls the scp form of an address: git@example.com:repository.
 var gitUser = regexp.MustCompile(`(?s)^[a-zA-Z][a-zA-Z0-9-]*@.*[:/]`)
 
-// isRemote says whether kustomize would go to the network for ref, or might: it fetches http and https URLs, and clones what
-// looks like a Git address even where a folder of that name exists. This is all that keeps it from doing so, and it errs on
-// the side of refusing.
+// isRemote says whether a path is none, but the address of something elsewhere.
 func isRemote(ref string) bool {
+	return isAddress(ref) || strings.Contains(ref, "://")
+}
+
+// isAddress says whether kustomize would go to the network for ref, or might: it fetches http and https URLs, and clones
+// what begins like a Git address even where a folder of that name exists. This is all that keeps it from doing so, and it
+// errs on the side of refusing.
+func isAddress(ref string) bool {
 	if u, err := url.Parse(ref); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
 		return true
 	}
@@ -48,7 +53,7 @@ func isRemote(ref string) bool {
 			return true
 		}
 	}
-	return strings.Contains(ref, "://") || gitUser.MatchString(ref)
+	return gitUser.MatchString(ref)
 }
 
 // missing is the error for a reference that led to err.

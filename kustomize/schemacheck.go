@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -24,7 +26,7 @@ func checkOpenAPI(content []byte) ([]byte, error) {
 		return nil, err
 	}
 	definitions, _ := doc["definitions"].(map[string]any)
-	for name := range definitions {
+	for _, name := range sortedKeys(definitions) {
 		if err := followRef(definitions, name); err != nil {
 			return nil, err
 		}
@@ -41,7 +43,7 @@ func checkDefinitions(content []byte) ([]byte, error) {
 		return nil, err
 	}
 	walk, total := &typeWalk{types: doc, steps: map[string]int{}}, 0
-	for name := range doc {
+	for _, name := range sortedKeys(doc) {
 		n, err := walk.of(name)
 		if err != nil {
 			return nil, err
@@ -69,11 +71,11 @@ func decodeSchema(content []byte) (map[string]any, error) {
 func checkRefs(v any) error {
 	switch v := v.(type) {
 	case map[string]any:
-		for key, child := range v {
-			if err := checkRef(key, child); err != nil {
+		for _, key := range sortedKeys(v) {
+			if err := checkRef(key, v[key]); err != nil {
 				return err
 			}
-			if err := checkRefs(child); err != nil {
+			if err := checkRefs(v[key]); err != nil {
 				return err
 			}
 		}
@@ -123,11 +125,12 @@ func followRef(definitions map[string]any, first string) error {
 // typeWalk works out how many steps kustomize takes to go down into a type.
 type typeWalk struct {
 	types map[string]any
-	steps map[string]int // unfinished while below the type
+	steps map[string]int // unfinished while it is below the type
 	depth int
 }
 
 const (
+	unfinished   = -1
 	maxTypeDepth = 1_000
 	maxTypeSteps = 100_000
 )
@@ -166,8 +169,8 @@ func propertyRefs(definition any) []string {
 	for _, schema := range children(definition, "schema") {
 		for _, properties := range children(schema, "properties") {
 			byName, _ := properties.(map[string]any)
-			for _, property := range byName {
-				for _, ref := range children(property, "$ref") {
+			for _, name := range sortedKeys(byName) {
+				for _, ref := range children(byName[name], "$ref") {
 					if ref, ok := ref.(string); ok {
 						refs = append(refs, ref)
 					}
@@ -181,10 +184,13 @@ func propertyRefs(definition any) []string {
 func children(v any, key string) []any {
 	var found []any
 	m, _ := v.(map[string]any)
-	for k, child := range m {
+	for _, k := range sortedKeys(m) {
 		if strings.EqualFold(k, key) {
-			found = append(found, child)
+			found = append(found, m[k])
 		}
 	}
 	return found
 }
+
+// sortedKeys makes sure that one input always has one error.
+func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }

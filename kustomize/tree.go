@@ -33,11 +33,12 @@ type scanner struct {
 	*parser
 	tree *tree
 
-	stack        []string                    // folders of the kustomizations from the first to the current one
-	transforming int                         // how many of those seen do more than list resources
-	known        map[string]*kustomization   // by folder
-	parsed       map[string][]map[string]any // objects by file
+	stack        []string                  // folders of the kustomizations from the first to the current one
+	transforming int                       // how many of those seen do more than list resources
+	known        map[string]*kustomization // by folder
+	parsed       map[string]manifest       // by file
 	objects      int
+	work         int64
 }
 
 // scanTree reads the kustomization in dir and all that it refers to.
@@ -47,7 +48,7 @@ func scanTree(ctx context.Context, fsys fs.FS, dir string, limits Options) (*tre
 		parser: newParser(limits),
 		tree:   &tree{dir: dir, files: map[string][]byte{}, dirs: map[string]string{}},
 		known:  map[string]*kustomization{},
-		parsed: map[string][]map[string]any{},
+		parsed: map[string]manifest{},
 	}
 	if err := s.needFolder(dir); err != nil {
 		return nil, err
@@ -63,9 +64,14 @@ func scanTree(ctx context.Context, fsys fs.FS, dir string, limits Options) (*tre
 		return nil, at(k.file, fmt.Errorf("is of kind %s, which is built as a part of a kustomization", k.Kind))
 	}
 	s.tree.sorted, s.tree.noted = k.SortOptions != nil, len(k.BuildMetadata) > 0
-	err = s.visit(k)
+	if err := s.visit(k); err != nil {
+		return nil, err
+	}
 	s.tree.plain = s.transforming == 0
-	return s.tree, err
+	if s.tree.plain {
+		return s.tree, nil
+	}
+	return s.tree, s.limits.checkWork(s.work)
 }
 
 func (s *scanner) needFolder(dir string) error {
@@ -222,15 +228,17 @@ func (s *scanner) manifest(name string) error {
 	if err != nil {
 		return err
 	}
-	objects, ok := s.parsed[name]
+	m, ok := s.parsed[name]
 	if !ok {
-		if objects, err = s.parser.objects(content); err != nil {
+		if m, err = s.parser.manifest(content); err != nil {
 			return at(name, err)
 		}
-		s.parsed[name] = objects
+		m.file = name
+		s.parsed[name] = m
 	}
-	s.objects += len(objects)
-	s.tree.manifests = append(s.tree.manifests, manifest{name, objects})
+	s.objects += len(m.objects)
+	s.work = added(s.work, m.work)
+	s.tree.manifests = append(s.tree.manifests, m)
 	return at(name, s.limits.checkObjects(s.objects))
 }
 
@@ -270,11 +278,11 @@ func (s *scanner) file(k *kustomization, field, ref string) (name string, conten
 	return name, content, err
 }
 
-// yamlFile is file for YAML that kustomize is going to parse.
+// yamlFile is file for YAML. What kustomize does not parse into objects, it parses with a package that bounds aliases itself.
 func (s *scanner) yamlFile(k *kustomization, field, ref string) (name string, content []byte, err error) {
 	name, content, err = s.file(k, field, ref)
 	if err == nil {
-		err = at(name, guardYAML(content, s.limit))
+		err = at(name, guardText(content))
 	}
 	return name, content, err
 }
