@@ -15,8 +15,8 @@ type Options struct {
 	FieldManager string
 	// Concurrency is how many requests are under way at once; 0: 32.
 	Concurrency int
-	// MaxPruneShare is the greatest share of the inventory that one Apply may prune, above 0 to 1; 0: 1, that is all. One
-	// that would prune more is [ErrPruneShare].
+	// MaxPruneShare is the greatest share of the inventory that one Apply may prune, from 0 to 1, where 0 stands for 1: all
+	// of it. One that would prune more is [ErrPruneShare].
 	MaxPruneShare float64
 	// Propagation is the propagation policy of deletions; empty: background.
 	Propagation metav1.DeletionPropagation
@@ -56,7 +56,12 @@ func (o Options) withDefaults() Options {
 
 func (o Options) check() error {
 	if o.MaxPruneShare < 0 || o.MaxPruneShare > 1 {
-		return fmt.Errorf("%w: MaxPruneShare is %v, and has to be above 0 and at most 1", ErrInvalid, o.MaxPruneShare)
+		return fmt.Errorf("%w: MaxPruneShare is %v, and has to be between 0 and 1", ErrInvalid, o.MaxPruneShare)
+	}
+	switch o.Propagation {
+	case "", metav1.DeletePropagationBackground, metav1.DeletePropagationForeground, metav1.DeletePropagationOrphan:
+	default:
+		return fmt.Errorf("%w: Propagation is %q, and has to be Background, Foreground or Orphan", ErrInvalid, o.Propagation)
 	}
 	return nil
 }
@@ -79,5 +84,5 @@ func New(config *rest.Config, opts Options) (*Applier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Applier{opts: opts.withDefaults(), client: c, mapper: &mapper{client: c}}, nil
+	return &Applier{opts: opts.withDefaults(), client: c, mapper: newMapper(c)}, nil
 }

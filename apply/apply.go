@@ -10,9 +10,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Apply makes the cluster as the set says, and prunes what the set had before and has no longer. The result has every
-// object, also where the error is not nil; the error joins an [*Error] for each object that failed. Where any failed,
-// nothing is pruned, and the waves after the object's are not sent.
+// Apply makes the cluster as the set says, and prunes what the set had before and has no longer. The result is never nil.
+// Once anything may have been sent, it has every object, and the error, if there is one, joins an [*Error] for each object
+// that failed. Where any failed, nothing is pruned, and the waves after the object's are not sent. An error before that,
+// of the set as a whole or of the inventory, comes with a result without changes.
 //
 // Where nothing is to be done, it costs one GET of the inventory and one metadata-only LIST for each kind in it.
 func (a *Applier) Apply(ctx context.Context, set Set) (*Result, error) {
@@ -34,6 +35,7 @@ type run struct {
 	members []*member
 	changes []Change // one for each member, in the set's order; those with an empty Action are yet to be sent
 	prune   []Ref    // in the inventory's order
+	home    *Change  // of the parent's own namespace, where it is no longer in the set
 
 	revalidate bool // send also what looks unchanged
 	sent       int  // members
@@ -46,6 +48,9 @@ func (r *run) apply(ctx context.Context) error {
 	var err error
 	if r.parent, r.was, err = r.readParent(ctx, r.set.ID); err != nil {
 		return err
+	}
+	if r.parent.deleting {
+		return fmt.Errorf("applying %s: %w; wait until it is gone", r.set.ID, ErrTerminating)
 	}
 	if r.members, err = r.Applier.members(ctx, r.set, r.was); err != nil {
 		return err
@@ -80,7 +85,11 @@ func (r *run) planPrune() error {
 		wanted[m.ref.identity()] = true
 	}
 	for _, ref := range r.was.refs() {
-		if !wanted[ref.identity()] {
+		switch {
+		case wanted[ref.identity()]:
+		case r.set.ID.isHome(ref):
+			r.home = &Change{Ref: ref, Action: Skipped, Err: &Error{Op: "pruning", Ref: ref, Err: errHome}}
+		default:
 			r.prune = append(r.prune, ref)
 		}
 	}
@@ -99,7 +108,8 @@ func (r *run) planPrune() error {
 // all that may come.
 func (r *run) compare() {
 	r.now = r.was.clone()
-	r.revalidate = time.Since(r.was.revalidated) > r.opts.RevalidateAfter
+	age := time.Since(r.was.revalidated)
+	r.revalidate = age < 0 || age > r.opts.RevalidateAfter
 	r.changes = make([]Change, len(r.members))
 	for i, m := range r.members {
 		r.changes[i].Ref = m.ref
@@ -113,7 +123,7 @@ func (r *run) compare() {
 			continue
 		}
 		r.now.kinds[m.ref.groupKind()] = m.resource
-		seen := r.live[m.ref.identity()]
+		seen := r.live.objects[m.ref.identity()]
 		if !r.revalidate && e.applied && e.intent == m.intent && seen != nil && seen.DeletionTimestamp == nil &&
 			e.fingerprint == fingerprint(seen, m.manifest) {
 			r.changes[i].Action = Unchanged
@@ -166,7 +176,7 @@ func (r *run) send(ctx context.Context, i int) {
 		return
 	}
 	answer, created, err := r.sendBody(ctx, m, body)
-	before := r.live[m.ref.identity()]
+	before := r.live.objects[m.ref.identity()]
 	switch {
 	case err != nil:
 		change.Action, change.Err = Failed, &Error{Op: "applying", Ref: m.ref, Err: err}
@@ -184,10 +194,17 @@ func (r *run) send(ctx context.Context, i int) {
 // sendBody tries again where the answer says nothing of the object: the server lost a race with another writer, or does
 // not serve yet a kind that this set has just defined.
 func (r *run) sendBody(ctx context.Context, m *member, body []byte) (*metav1.PartialObjectMetadata, bool, error) {
-	wait := 10 * time.Millisecond
+	wait, remapped := 10*time.Millisecond, false
 	for {
 		answer, created, err := r.client.apply(ctx, m.path(), body, r.opts.FieldManager)
-		again := apierrors.IsConflict(err) || m.defined && gone(err) || apierrors.IsTooManyRequests(err)
+		if kindGone(err) && !m.defined && !remapped { // it may have come back in another way
+			remapped = true
+			if m.resource, err = r.mapper.find(ctx, m.resource.GroupVersionKind, true); err == nil {
+				continue
+			}
+			return nil, false, err
+		}
+		again := apierrors.IsConflict(err) || m.defined && apierrors.IsNotFound(err) || apierrors.IsTooManyRequests(err)
 		if err == nil || !again || wait > 2*time.Second {
 			return answer, created, err
 		}
@@ -209,7 +226,7 @@ func (r *run) remember(sent []int) {
 		if e.applied {
 			e.fingerprint = fingerprint(m.answer, m.manifest)
 		}
-		r.now.entries[m.ref.identity()] = e
+		r.now.add(m.ref, m.resource, e)
 		m.answer = nil
 	}
 }
@@ -227,7 +244,33 @@ func (r *run) finish(ctx context.Context) error {
 		r.now.revalidated = time.Now()
 		r.forgetUnsent()
 	}
-	return errors.Join(r.result.err(), r.parent.write(ctx, r.now))
+	err := r.parent.write(ctx, r.now)
+	if errors.Is(err, ErrConflict) {
+		err = errors.Join(err, r.rescue(ctx))
+	}
+	return errors.Join(r.result.err(), err)
+}
+
+// rescue adds what this run applied to the inventory that another applier has written meanwhile, so that nothing is on
+// the cluster that no inventory names. What the other one has written stays.
+func (r *run) rescue(ctx context.Context) (err error) {
+	for range 5 {
+		var inv *inventory
+		var p *parent
+		if p, inv, err = r.readParent(ctx, r.set.ID); err != nil {
+			return err
+		}
+		for i, m := range r.members {
+			_, named := inv.entries[m.ref.identity()]
+			if a := r.changes[i].Action; !named && (a == Created || a == Configured || a == Unchanged) {
+				inv.add(m.ref, m.resource, entry{})
+			}
+		}
+		if err = p.write(ctx, inv); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return err
 }
 
 // forgetUnsent has the objects sent next time that this run should have sent and could not.

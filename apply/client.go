@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -30,6 +31,9 @@ var (
 type client struct{ rest *rest.RESTClient }
 
 func newClient(config *rest.Config) (*client, error) {
+	if config == nil {
+		return nil, errors.New("reading the configuration of the cluster: it is nil")
+	}
 	c := rest.CopyConfig(config)
 	if c.QPS == 0 && c.RateLimiter == nil {
 		c.QPS = -1
@@ -91,7 +95,11 @@ func (c *client) delete(ctx context.Context, path []string, opts metav1.DeleteOp
 
 // getJSON decodes the answer into out.
 func (c *client) getJSON(ctx context.Context, path []string, accept string, out any) error {
-	body, err := c.rest.Get().AbsPath(path...).SetHeader("Accept", accept).Do(ctx).Raw()
+	result := c.rest.Get().AbsPath(path...).SetHeader("Accept", accept).Do(ctx)
+	if err := result.Error(); err != nil { // Raw does not decode what the server says of an error
+		return err
+	}
+	body, err := result.Raw()
 	if err != nil {
 		return err
 	}
@@ -120,5 +128,10 @@ func metadata(result rest.Result) (*metav1.PartialObjectMetadata, error) {
 	return m, nil
 }
 
-// gone tells whether the error says that the object, or its kind, is not there.
-func gone(err error) bool { return apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) }
+// objectGone tells whether the server says that it has no such object, and kindGone that it has nothing at all at the path:
+// the kind, or its version, is not served.
+func objectGone(err error) bool { return apierrors.IsNotFound(err) && !kindGone(err) }
+
+func kindGone(err error) bool {
+	return apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+}

@@ -31,6 +31,16 @@
 // is not sent. Anything else is one PATCH, of which the answer tells whether it changed something. What metadata cannot
 // tell, such as a changed webhook, is found when all is sent again, after [Options.RevalidateAfter].
 //
+// # Rights
+//
+// The Secret of the set: get, create, update, delete. What is applied: create, patch, list, get, delete; list in all
+// namespaces for a kind of which the set has objects in more than one. Discovery needs no right of its own.
+//
+// # Two sets and one object
+//
+// An object is of one set. This package does not look who had an object before: the set that applies it last has it, and one
+// that applied it before leaves it alone when it no longer names it. Give each object to one set.
+//
 // # What it never does
 //
 // It does not change the manifests it is given. It does not delete what it was not told of, nor what lost the set's label,

@@ -4,8 +4,8 @@ import "errors"
 
 // What callers branch on.
 var (
-	// ErrInvalid: the set or an object of it is no manifest that could be sent.
-	ErrInvalid = errors.New("invalid set")
+	// ErrInvalid: an option, the set, or an object of it is not what could be used.
+	ErrInvalid = errors.New("invalid")
 	// ErrDuplicate: two objects of the set have one identity: group, kind, namespace and name.
 	ErrDuplicate = errors.New("two objects with one identity")
 	// ErrEmptySet: the set is empty, was not before, and AllowEmpty is not set. Nothing was sent.
@@ -19,6 +19,8 @@ var (
 	ErrConflict = errors.New("another applier is at work on this set")
 	// ErrNotParent: the Secret with the set's name is not a set's parent, and is left as it is.
 	ErrNotParent = errors.New("the Secret is not the parent of a set")
+	// ErrTerminating: the set's parent is being deleted; nothing was sent.
+	ErrTerminating = errors.New("the inventory is being deleted")
 	// ErrInventory: the inventory cannot be read; nothing was sent, so that nothing is orphaned.
 	ErrInventory = errors.New("the inventory cannot be read")
 	// ErrTooLarge: a limit was crossed; the text names it.

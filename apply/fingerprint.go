@@ -32,7 +32,7 @@ func intent(manifest map[string]any, manager string) sum {
 func fingerprint(live *metav1.PartialObjectMetadata, manifest map[string]any) sum {
 	d := digester{Hash: sha256.New()}
 	d.text(string(live.UID))
-	if live.Generation == 0 {
+	if live.Generation == 0 || manifest["kind"] == "PriorityClass" { // whose generation is 1 for ever
 		d.text(live.ResourceVersion)
 		return d.short()
 	}
@@ -41,7 +41,8 @@ func fingerprint(live *metav1.PartialObjectMetadata, manifest map[string]any) su
 	d.wanted(live.Labels, wanted["labels"])
 	d.wanted(live.Annotations, wanted["annotations"])
 	for _, o := range live.OwnerReferences {
-		d.text(string(o.UID))
+		d.text(fmt.Sprintf("%s %s %s %s %v %v", o.UID, o.APIVersion, o.Kind, o.Name, o.Controller != nil && *o.Controller,
+			o.BlockOwnerDeletion != nil && *o.BlockOwnerDeletion))
 	}
 	for _, f := range live.ManagedFields {
 		if f.Subresource == "status" {

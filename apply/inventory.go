@@ -162,7 +162,7 @@ func (v *inventory) addKind(k kindDocument) error {
 	gvk := schema.GroupVersionKind{Group: k.Group, Version: k.Version, Kind: k.Kind}
 	r := resource{GroupVersionKind: gvk, Plural: k.Plural, Namespaced: k.Namespaced}
 	for _, o := range k.Objects {
-		if o.Name == "" || !plainName(o.Name) || !plainName(o.Namespace) || k.Namespaced != (o.Namespace != "") {
+		if o.Name == "" || !plainName(o.Name) || !plainName(o.Namespace) {
 			return fmt.Errorf("%w: an object of kind %s is %q in namespace %q", ErrInventory, k.Kind, o.Name, o.Namespace)
 		}
 		var e entry

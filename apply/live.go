@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -10,11 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// A live view has the metadata of the set's members as the server has them, by identity.
-type live map[Ref]*metav1.PartialObjectMetadata
+// A live view is of the set's members as the server has them.
+type live struct {
+	objects map[Ref]*metav1.PartialObjectMetadata // by identity
+	gone    map[schema.GroupKind]bool             // kinds that the server no longer has
+}
 
 // observe lists the members by the set's label: one request for each kind of the inventory, in the namespace where the
-// kind's objects are in one, else in all.
+// kind's objects are in one, else in all. It notes in the inventory where a kind is now reached in another way.
 func (a *Applier) observe(ctx context.Context, id ID, inv *inventory) (live, error) {
 	spaces := make(map[schema.GroupKind]string)
 	for ref := range inv.entries {
@@ -26,41 +30,41 @@ func (a *Applier) observe(ctx context.Context, id ID, inv *inventory) (live, err
 		spaces[ref.groupKind()] = ref.Namespace
 	}
 	var mu sync.Mutex
-	seen := make(live)
+	seen := live{objects: make(map[Ref]*metav1.PartialObjectMetadata), gone: make(map[schema.GroupKind]bool)}
+	was := maps.Clone(inv.kinds)
 	err := a.parallel(ctx, len(spaces), inv.groupKinds(), func(ctx context.Context, gk schema.GroupKind) error {
-		items, err := a.listMembers(ctx, id, inv.kinds[gk], spaces[gk])
-		if err != nil {
-			return fmt.Errorf("listing the members of %s of kind %s: %w", id, gk, err)
-		}
+		items, reached, err := a.listMembers(ctx, id, was[gk], spaces[gk])
 		mu.Lock()
 		defer mu.Unlock()
+		switch {
+		case isUnknownKind(err):
+			seen.gone[gk] = true
+			return nil
+		case err != nil:
+			return fmt.Errorf("listing the members of %s of kind %s: %w", id, gk, err)
+		}
+		inv.kinds[gk] = reached
 		for i := range items {
-			seen[Ref{Group: gk.Group, Kind: gk.Kind, Namespace: items[i].Namespace, Name: items[i].Name}] = &items[i]
+			seen.objects[Ref{Group: gk.Group, Kind: gk.Kind, Namespace: items[i].Namespace, Name: items[i].Name}] = &items[i]
 		}
 		return nil
 	})
 	return seen, err
 }
 
-// listMembers lists by another version where the server no longer has the one that the inventory remembers. A kind that
-// it does not have at all has no objects.
-func (a *Applier) listMembers(ctx context.Context, id ID, r resource, namespace string) ([]metav1.PartialObjectMetadata, error) {
+// listMembers lists in another way where the server no longer has the one that the inventory remembers: by another
+// version, say. A kind that it does not have at all is [ErrUnknownKind].
+func (a *Applier) listMembers(ctx context.Context, id ID, r resource, namespace string) ([]metav1.PartialObjectMetadata, resource, error) {
 	items, err := a.client.listMetadata(ctx, r.path(namespace, ""), partOfLabel+"="+id.label())
-	if !gone(err) {
-		return items, err
+	if !kindGone(err) {
+		return items, r, err
 	}
-	now, err := a.mapper.find(ctx, schema.GroupVersionKind{Group: r.Group, Kind: r.Kind}, true)
+	r, err = a.mapper.find(ctx, schema.GroupVersionKind{Group: r.Group, Kind: r.Kind}, true)
 	if err != nil {
-		if ctx.Err() == nil && isUnknownKind(err) {
-			return nil, nil
-		}
-		return nil, err
+		return nil, r, err
 	}
-	items, err = a.client.listMetadata(ctx, now.path(namespace, ""), partOfLabel+"="+id.label())
-	if gone(err) {
-		return nil, nil
-	}
-	return items, err
+	items, err = a.client.listMetadata(ctx, r.path(namespace, ""), partOfLabel+"="+id.label())
+	return items, r, err
 }
 
 // parallel calls do for each of the kinds, with as many at once as the options say, and returns the first error.

@@ -3,7 +3,8 @@ package apply
 import (
 	"context"
 	"fmt"
-	"sync"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -24,7 +25,7 @@ func (r resource) path(namespace, name string) []string {
 	} else {
 		path = append(path, "apis", r.Group, r.Version)
 	}
-	if r.Namespaced && namespace != "" {
+	if namespace != "" {
 		path = append(path, "namespaces", namespace)
 	}
 	path = append(path, r.Plural)
@@ -39,7 +40,8 @@ func (r resource) path(namespace, name string) []string {
 type mapper struct {
 	client *client
 
-	mu    sync.Mutex
+	turn  chan struct{} // held by whoever looks or asks, also while the server answers
+	asked map[bool]bool // which documents were read: of the core group, of the others
 	kinds map[schema.GroupVersionKind]resource
 	// preferred has the version of a group and kind that the server lists first.
 	preferred map[schema.GroupKind]resource
@@ -48,15 +50,22 @@ type mapper struct {
 // find returns the kind's resource, from discovery where it is not known; where fresh is set, discovery is asked in any
 // case. The version counts only where it is not empty.
 func (m *mapper) find(ctx context.Context, gvk schema.GroupVersionKind, fresh bool) (resource, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	select {
+	case m.turn <- struct{}{}:
+		defer func() { <-m.turn }()
+	case <-ctx.Done():
+		return resource{}, ctx.Err()
+	}
 	if !fresh {
 		if r, ok := m.known(gvk); ok {
 			return r, nil
 		}
 	}
-	if err := m.discover(ctx, gvk.Group == ""); err != nil {
-		return resource{}, fmt.Errorf("asking which kinds the cluster has: %w", err)
+	if core := gvk.Group == ""; fresh || !m.asked[core] {
+		if err := m.discover(ctx, core); err != nil {
+			return resource{}, fmt.Errorf("asking which kinds the cluster has: %w", err)
+		}
+		m.asked[core] = true
 	}
 	if r, ok := m.known(gvk); ok {
 		return r, nil
@@ -65,7 +74,28 @@ func (m *mapper) find(ctx context.Context, gvk schema.GroupVersionKind, fresh bo
 	if gvk.Group != "" {
 		name += "." + gvk.Group
 	}
-	return resource{}, fmt.Errorf("%w: %s; apply its CustomResourceDefinition, in this set or before it", ErrUnknownKind, name)
+	mend := "apply its CustomResourceDefinition, in this set or before it"
+	if other := m.likely(gvk.Kind); other != "" {
+		mend = "it has " + other
+	}
+	return resource{}, fmt.Errorf("%w: %s; %s", ErrUnknownKind, name, mend)
+}
+
+func newMapper(c *client) *mapper {
+	return &mapper{client: c, turn: make(chan struct{}, 1), asked: make(map[bool]bool),
+		kinds: make(map[schema.GroupVersionKind]resource), preferred: make(map[schema.GroupKind]resource)}
+}
+
+// likely returns the kind of that name that the writer of a wrong apiVersion may have meant.
+func (m *mapper) likely(kind string) string {
+	var found []string
+	for gk, r := range m.preferred {
+		if gk.Kind == kind {
+			found = append(found, kind+" in "+r.GroupVersion().String())
+		}
+	}
+	slices.Sort(found)
+	return strings.Join(found, ", ")
 }
 
 func (m *mapper) known(gvk schema.GroupVersionKind) (resource, bool) {
@@ -104,9 +134,6 @@ func (m *mapper) discover(ctx context.Context, core bool) error {
 	}
 	if doc.Kind != "APIGroupDiscoveryList" {
 		return fmt.Errorf("the server has no aggregated discovery, which Kubernetes has since 1.30")
-	}
-	if m.kinds == nil {
-		m.kinds, m.preferred = make(map[schema.GroupVersionKind]resource), make(map[schema.GroupKind]resource)
 	}
 	seen := make(map[schema.GroupKind]bool)
 	for _, group := range doc.Items {
@@ -149,8 +176,12 @@ func definedKinds(objects []*unstructured.Unstructured) map[schema.GroupVersionK
 				continue
 			}
 			gvk := schema.GroupVersionKind{Group: text("spec", "group"), Version: name, Kind: text("spec", "names", "kind")}
-			kinds[gvk] = resource{GroupVersionKind: gvk, Plural: text("spec", "names", "plural"),
-				Namespaced: text("spec", "scope") == "Namespaced"}
+			plural, scope := text("spec", "names", "plural"), text("spec", "scope")
+			wrong := gvk.Group == "" || gvk.Version == "" || gvk.Kind == "" || plural == "" || scope != "Namespaced" && scope != "Cluster"
+			if wrong || !plainName(plural) || !plainName(gvk.Group) || !plainName(gvk.Version) {
+				continue // the server will refuse it, and say why
+			}
+			kinds[gvk] = resource{GroupVersionKind: gvk, Plural: plural, Namespaced: scope == "Namespaced"}
 		}
 	}
 	return kinds

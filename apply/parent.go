@@ -34,13 +34,11 @@ type parent struct {
 	id      ID
 	manager string
 
-	exists          bool
-	uid             string
-	resourceVersion string
-	labels          map[string]string
-	annotations     map[string]string
-	data            map[string][]byte
-	kind            string // the Secret's type
+	exists   bool
+	deleting bool
+	metadata metav1.ObjectMeta
+	data     map[string][]byte
+	kind     string // the Secret's type
 }
 
 // secretDocument is the part of a Secret that is kept over a write.
@@ -69,8 +67,7 @@ func (a *Applier) readParent(ctx context.Context, id ID) (*parent, *inventory, e
 	if by := secret.Metadata.Annotations[toolingAnnotation]; !strings.HasPrefix(by, "gitopskit/") {
 		return nil, nil, fmt.Errorf("reading the inventory of %s: %w of gitopskit but of %q", id, ErrNotParent, by)
 	}
-	p.exists, p.uid, p.resourceVersion = true, string(secret.Metadata.UID), secret.Metadata.ResourceVersion
-	p.labels, p.annotations = secret.Metadata.Labels, secret.Metadata.Annotations
+	p.exists, p.deleting, p.metadata = true, secret.Metadata.DeletionTimestamp != nil, secret.Metadata
 	p.data, p.kind = secret.Data, secret.Type
 	inv, err := decodeInventory(secret.Data[inventoryKey], a.opts.MaxInventoryBytes)
 	if err != nil {
@@ -88,7 +85,7 @@ func (p *parent) write(ctx context.Context, inv *inventory) error {
 		return fmt.Errorf("writing the inventory of %s: %w", p.id, err)
 	}
 	if p.exists && string(secret.Data[inventoryKey]) == string(p.data[inventoryKey]) &&
-		maps.Equal(secret.Metadata.Annotations, p.annotations) {
+		maps.Equal(secret.Metadata.Annotations, p.metadata.Annotations) {
 		return nil
 	}
 	verb, path := "PUT", p.path()
@@ -104,8 +101,7 @@ func (p *parent) write(ctx context.Context, inv *inventory) error {
 	case err != nil:
 		return fmt.Errorf("writing the inventory of %s: %w", p.id, err)
 	}
-	p.exists, p.uid, p.resourceVersion = true, string(written.UID), written.ResourceVersion
-	p.labels, p.annotations, p.data = secret.Metadata.Labels, secret.Metadata.Annotations, secret.Data
+	p.exists, p.metadata, p.data = true, written.ObjectMeta, secret.Data
 	return nil
 }
 
@@ -120,8 +116,9 @@ func (p *parent) render(inv *inventory) (*secretDocument, error) {
 			ErrTooLarge, len(inv.entries), len(encoded))
 	}
 	secret := &secretDocument{APIVersion: "v1", Kind: "Secret", Type: p.kind, Data: maps.Clone(p.data), Metadata: metav1.ObjectMeta{
-		Name: p.id.Name, Namespace: p.id.Namespace, ResourceVersion: p.resourceVersion,
-		Labels: maps.Clone(p.labels), Annotations: maps.Clone(p.annotations),
+		Name: p.id.Name, Namespace: p.id.Namespace, ResourceVersion: p.metadata.ResourceVersion,
+		Labels: maps.Clone(p.metadata.Labels), Annotations: maps.Clone(p.metadata.Annotations),
+		OwnerReferences: p.metadata.OwnerReferences, Finalizers: p.metadata.Finalizers,
 	}}
 	if secret.Data == nil {
 		secret.Data = make(map[string][]byte)
@@ -149,7 +146,7 @@ func (p *parent) remove(ctx context.Context) error {
 	if !p.exists {
 		return nil
 	}
-	err := p.client.delete(ctx, p.path(), deleteOptions(p.uid, p.resourceVersion, metav1.DeletePropagationBackground))
+	err := p.client.delete(ctx, p.path(), deleteOptions(string(p.metadata.UID), p.metadata.ResourceVersion, metav1.DeletePropagationBackground))
 	switch {
 	case apierrors.IsConflict(err):
 		return fmt.Errorf("deleting the inventory of %s: %w: %w", p.id, ErrConflict, err)
@@ -160,8 +157,6 @@ func (p *parent) remove(ctx context.Context) error {
 	return nil
 }
 
-// secretDocument has just these fields, so that a write takes nothing of a Secret away but managedFields, which the
-// server keeps; metadata that only the server sets is not sent.
 var _ json.Marshaler = (*secretDocument)(nil)
 
 // MarshalJSON leaves creationTimestamp out, which the zero value would set to null.
@@ -170,6 +165,12 @@ func (s *secretDocument) MarshalJSON() ([]byte, error) {
 		"labels": s.Metadata.Labels, "annotations": s.Metadata.Annotations}
 	if s.Metadata.ResourceVersion != "" {
 		metadata["resourceVersion"] = s.Metadata.ResourceVersion
+	}
+	if len(s.Metadata.OwnerReferences) > 0 {
+		metadata["ownerReferences"] = s.Metadata.OwnerReferences
+	}
+	if len(s.Metadata.Finalizers) > 0 {
+		metadata["finalizers"] = s.Metadata.Finalizers
 	}
 	return json.Marshal(map[string]any{"apiVersion": s.APIVersion, "kind": s.Kind, "metadata": metadata, "data": s.Data, "type": s.Type})
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // errDetached is why an object of the inventory was left alone.
@@ -14,8 +16,19 @@ var errDetached = errors.New("it no longer has the set's label, so it is not the
 
 // pruneAll deletes what the set no longer has.
 func (r *run) pruneAll(ctx context.Context) {
+	if r.home != nil {
+		r.result.Changes = append(r.result.Changes, *r.home)
+	}
 	d := deletion{Applier: r.Applier, op: "pruning", done: Pruned, id: r.set.ID, live: r.live, inventory: r.now}
 	r.result.Changes = append(r.result.Changes, d.run(ctx, r.prune)...)
+}
+
+// errHome is why a namespace is not pruned.
+var errHome = errors.New("the set's own inventory is in it; Delete takes it with the set, or take it by hand")
+
+// isHome tells whether the object is the namespace that the set's parent is in.
+func (id ID) isHome(ref Ref) bool {
+	return ref.identity() == (Ref{Kind: "Namespace", Name: id.Namespace})
 }
 
 // A deletion deletes members of a set and takes them out of the inventory.
@@ -63,26 +76,41 @@ func (d *deletion) run(ctx context.Context, refs []Ref) []Change {
 }
 
 // delete deletes one object, if it still is the member that was seen. A member that changed in the meantime, as its
-// status does, is looked at again.
+// status does, is looked at again; and where its kind is now reached in another way, by that.
 func (d *deletion) delete(ctx context.Context, change *Change) {
-	resource := d.inventory.kinds[change.Ref.groupKind()]
-	path := resource.path(change.Ref.Namespace, change.Ref.Name)
-	seen := d.live[change.Ref.identity()]
+	if d.live.gone[change.Ref.groupKind()] {
+		change.Action = d.done
+		return
+	}
+	reached := d.inventory.kinds[change.Ref.groupKind()]
+	seen := d.live.objects[change.Ref.identity()]
 	var err error
 	for range 10 {
+		path := reached.path(change.Ref.Namespace, change.Ref.Name)
 		if seen == nil {
-			if seen, err = d.look(ctx, path, change); seen == nil {
-				break
+			seen, err = d.look(ctx, path, change)
+		}
+		if seen != nil {
+			change.Action = d.done
+			err = d.client.delete(ctx, path, deleteOptions(string(seen.UID), seen.ResourceVersion, d.opts.Propagation))
+		}
+		if kindGone(err) {
+			now, findErr := d.mapper.find(ctx, schema.GroupVersionKind{Group: reached.Group, Kind: reached.Kind}, true)
+			if isUnknownKind(findErr) || findErr == nil && now.Namespaced != (change.Ref.Namespace != "") {
+				change.Action = d.done // there can be no such object
+				return
+			}
+			if findErr == nil && now != reached {
+				reached = now
+				continue
 			}
 		}
-		change.Action = d.done
-		err = d.client.delete(ctx, path, deleteOptions(string(seen.UID), seen.ResourceVersion, d.opts.Propagation))
 		if !apierrors.IsConflict(err) {
 			break
 		}
 		seen = nil
 	}
-	if err != nil && !gone(err) {
+	if err != nil && !objectGone(err) {
 		change.Action, change.Err = Failed, &Error{Op: d.op, Ref: change.Ref, Err: err}
 	}
 }
@@ -92,7 +120,7 @@ func (d *deletion) delete(ctx context.Context, change *Change) {
 func (d *deletion) look(ctx context.Context, path []string, change *Change) (*metav1.PartialObjectMetadata, error) {
 	seen, err := d.client.getMetadata(ctx, path)
 	switch {
-	case gone(err):
+	case objectGone(err):
 		change.Action = d.done
 		return nil, nil
 	case err != nil:
@@ -121,7 +149,17 @@ func (a *Applier) Delete(ctx context.Context, id ID) (*Result, error) {
 		return result, err
 	}
 	d := deletion{Applier: a, op: "deleting", done: Deleted, id: id, live: seen, inventory: inv.clone()}
-	result.Changes = d.run(ctx, inv.refs())
+	var home []Ref // last, for the inventory goes with it
+	refs := slices.DeleteFunc(inv.refs(), func(ref Ref) bool {
+		if id.isHome(ref) {
+			home = append(home, ref)
+		}
+		return id.isHome(ref)
+	})
+	result.Changes = d.run(ctx, refs)
+	if len(d.inventory.entries) == len(home) {
+		result.Changes = append(result.Changes, d.run(ctx, home)...)
+	}
 	if ctx.Err() != nil {
 		return result, errors.Join(fmt.Errorf("deleting %s: %w", id, context.Cause(ctx)), result.err())
 	}

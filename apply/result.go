@@ -1,6 +1,10 @@
 package apply
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
 
 // An Action says what became of an object.
 type Action string
@@ -41,6 +45,17 @@ func (r *Result) Count(actions ...Action) int {
 		}
 	}
 	return n
+}
+
+// Counts says how many objects became what, as "4 created, 1 pruned"; it is empty where there are no changes.
+func (r *Result) Counts() string {
+	var parts []string
+	for _, a := range []Action{Created, Configured, Unchanged, Pruned, Deleted, Skipped, Failed} {
+		if n := r.Count(a); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, a))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // err joins the errors of the objects that failed or were not reached.

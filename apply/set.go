@@ -104,11 +104,54 @@ func checkObject(index int, o *unstructured.Unstructured) error {
 		return &Error{Op: "reading the manifest of", Ref: refOf(o),
 			Err: fmt.Errorf("%w: object %d has no %s", ErrInvalid, index, strings.Join(missing, ", no "))}
 	}
-	if !plainName(o.GetName()) || !plainName(o.GetNamespace()) {
-		return &Error{Op: "reading the manifest of", Ref: refOf(o),
-			Err: fmt.Errorf("%w: a name or namespace cannot be a part of a URL path", ErrInvalid)}
+	if wrong := wrongField(o); wrong != "" {
+		return &Error{Op: "reading the manifest of", Ref: refOf(o), Err: fmt.Errorf("%w: %s", ErrInvalid, wrong)}
 	}
 	return nil
+}
+
+// wrongField tells what the server would refuse by words that quote a Secret, or would not refuse though it is lost.
+func wrongField(o *unstructured.Unstructured) string {
+	metadata, _ := o.Object["metadata"].(map[string]any)
+	namespace, given := metadata["namespace"]
+	_, isText := namespace.(string)
+	labels, labelled := metadata["labels"].(map[string]any)
+	gv, err := schema.ParseGroupVersion(o.GetAPIVersion())
+	switch {
+	case err != nil || !plainName(gv.Group) || !plainName(gv.Version):
+		return fmt.Sprintf("apiVersion %q is not group/version", o.GetAPIVersion())
+	case !plainName(o.GetName()) || !plainName(o.GetNamespace()):
+		return "a name or namespace cannot be a part of a URL path"
+	case given && namespace != nil && !isText:
+		return "metadata.namespace is not a string; quote it"
+	case metadata["labels"] != nil && !labelled:
+		return fmt.Sprintf("metadata.labels is a %T and not a map[string]any", metadata["labels"])
+	case o.IsList():
+		return "it is a list; give its items"
+	}
+	for k, v := range labels {
+		if _, ok := v.(string); !ok {
+			return fmt.Sprintf("metadata.labels[%q] is not a string; quote it", k)
+		}
+	}
+	if gv.Group == "" && o.GetKind() == "Secret" {
+		return cmp.Or(noText(o, "data"), noText(o, "stringData"))
+	}
+	return ""
+}
+
+// noText names what is no text in a map of texts, and not what it is.
+func noText(o *unstructured.Unstructured, field string) string {
+	texts, ok := o.Object[field].(map[string]any)
+	if o.Object[field] != nil && !ok {
+		return field + " is not a map"
+	}
+	for k, v := range texts {
+		if _, ok := v.(string); !ok {
+			return fmt.Sprintf("%s[%q] is not a string; quote it", field, k)
+		}
+	}
+	return ""
 }
 
 // plainName keeps names that would lead a request to another path away from the server.

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gitopskit/gitopskit/apply"
@@ -80,18 +81,20 @@ func (e Fetched) String() string {
 }
 
 func (e Built) String() string {
-	return fmt.Sprintf("%s: built %d objects (%s)", e.Loop, e.Objects, round(e.Took))
+	return fmt.Sprintf("%s: built %d object(s) (%s)", e.Loop, e.Objects, round(e.Took))
 }
 
 func (e Applied) String() string {
-	r := e.Result
-	return fmt.Sprintf("%s: applied %s: %d created, %d configured, %d unchanged, %d pruned, %d skipped, %d failed (%s)", e.Loop, e.Revision,
-		r.Count(apply.Created), r.Count(apply.Configured), r.Count(apply.Unchanged), r.Count(apply.Pruned),
-		r.Count(apply.Skipped), r.Count(apply.Failed), round(e.Took))
+	counts := e.Result.Counts()
+	if counts == "" {
+		counts = "nothing"
+	}
+	return fmt.Sprintf("%s: applied %s: %s (%s)", e.Loop, e.Revision, counts, round(e.Took))
 }
 
 func (e Failed) String() string {
-	text := fmt.Sprintf("%s: %s failed: %v", e.Loop, e.Stage, e.Err)
+	// The error says what was being done; several of them come in lines.
+	text := fmt.Sprintf("%s: %s", e.Loop, strings.ReplaceAll(e.Err.Error(), "\n", "; "))
 	if e.RetryIn > 0 {
 		text += fmt.Sprintf("; again in %s", round(e.RetryIn))
 	}

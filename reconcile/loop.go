@@ -37,8 +37,8 @@ type Loop struct {
 	RetryMin time.Duration // after the first failure; 0: one second
 	RetryMax time.Duration // after many; 0: Interval, or RetryMin where that is longer
 
-	// OnEvent is called with each event, one at a time and in order, by Run's and Once's own goroutine: the loop waits for
-	// it. It may call Trigger, Suspend and Resume.
+	// OnEvent is called with each event, one at a time, by Run's and Once's own goroutine: the loop waits for it. It may
+	// call Trigger, Suspend and Resume, and not Once.
 	OnEvent func(Event)
 
 	init  sync.Once
@@ -47,7 +47,9 @@ type Loop struct {
 	stop  bool // suspended
 	asked bool // triggered, and no round has started since
 
-	round sync.Mutex // held by the round under way
+	round  chan struct{} // held by the round under way
+	events sync.Mutex    // held by OnEvent
+
 	known source.Revision
 	built []*unstructured.Unstructured // of known
 	fails int                          // rounds that failed one after another
@@ -119,7 +121,10 @@ func (l *Loop) Trigger() {
 func (l *Loop) Suspend() { l.setSuspended(true) }
 
 // Resume undoes Suspend, and has a round start at once.
-func (l *Loop) Resume() { l.setSuspended(false) }
+func (l *Loop) Resume() {
+	l.setSuspended(false)
+	l.Trigger()
+}
 
 func (l *Loop) setSuspended(stop bool) {
 	l.mu.Lock()
@@ -143,7 +148,7 @@ func (l *Loop) poke() {
 	}
 }
 
-func (l *Loop) ready() { l.wake = make(chan struct{}, 1) }
+func (l *Loop) ready() { l.wake, l.round = make(chan struct{}, 1), make(chan struct{}, 1) }
 
 func (l *Loop) check() error {
 	l.init.Do(l.ready)
@@ -218,6 +223,8 @@ func or(d, other time.Duration) time.Duration {
 }
 
 func (l *Loop) emit(e Event) {
+	l.events.Lock()
+	defer l.events.Unlock()
 	if l.OnEvent != nil {
 		l.OnEvent(e)
 	}

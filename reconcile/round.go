@@ -12,8 +12,13 @@ import (
 
 // run runs a round and returns how it failed, or nil.
 func (l *Loop) run(ctx context.Context) *Failed {
-	l.round.Lock()
-	defer l.round.Unlock()
+	select {
+	case l.round <- struct{}{}:
+		defer func() { <-l.round }()
+	case <-ctx.Done():
+		return &Failed{Loop: l.Name, Stage: Fetching, Err: context.Cause(ctx)}
+	}
+	outer := ctx
 	timeout := or(l.Timeout, 5*time.Minute)
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("%w, %s", errTimeout, timeout))
 	defer cancel()
@@ -25,7 +30,9 @@ func (l *Loop) run(ctx context.Context) *Failed {
 	if cause := context.Cause(ctx); errors.Is(cause, errTimeout) {
 		err = errors.Join(cause, err)
 	}
-	l.fails++
+	if outer.Err() == nil { // else it was the caller who ended it
+		l.fails++
+	}
 	return &Failed{Loop: l.Name, Stage: stage, Revision: l.known, Err: err, Failures: l.fails}
 }
 
@@ -40,6 +47,8 @@ func (l *Loop) stages(ctx context.Context) (Stage, error) {
 		return Fetching, err
 	case err != nil:
 		return Fetching, errors.Join(err, l.apply(ctx))
+	case snapshot == nil:
+		return Fetching, errors.New("the source returned neither a snapshot nor an error")
 	default:
 		l.emit(Fetched{Loop: l.Name, Revision: snapshot.Revision, Modified: true, Took: time.Since(start)})
 		if err := l.build(ctx, snapshot); err != nil {

@@ -163,16 +163,18 @@ func show(ctx context.Context, p *printer, config *rest.Config, f flags, from *o
 	err = s.stages(ctx, cluster, f, from)
 	cancel()
 	<-ended
-	if err != nil {
-		return err
-	}
-	return tearDown(ctx, p, applier, cluster, f)
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), time.Minute) // also after a failure, and after Ctrl-C
+	defer cancel()
+	return errors.Join(err, tearDown(ctx, p, applier, cluster, f))
 }
 
 // listen passes on what each round came to. The channel has room for more rounds than there are.
 func (s *shown) listen(e reconcile.Event) {
 	switch e := e.(type) {
 	case reconcile.Applied:
+		if e.Result.Count(apply.Failed, apply.Skipped) > 0 {
+			return // Failed follows, and says why
+		}
 		s.rounds <- round{applied: e}
 	case reconcile.Failed:
 		s.rounds <- round{err: fmt.Errorf("%s: %w", e.Stage, e.Err)}
@@ -233,8 +235,6 @@ func tearDown(ctx context.Context, p *printer, applier *apply.Applier, cluster m
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
 	for _, resource := range left {
 		if err := awaitNone(ctx, cluster.Resource(resource).Namespace(f.namespace), resource.Resource, f.set); err != nil {
 			return err

@@ -46,6 +46,11 @@ func keep(ctx context.Context, p *printer, config *rest.Config, f flags) error {
 	loop := newLoop(applier, origin, f)
 	loop.OnEvent = p.event
 	if f.once {
+		loop.OnEvent = func(e reconcile.Event) {
+			if _, failed := e.(reconcile.Failed); !failed { // its error is returned
+				p.event(e)
+			}
+		}
 		return loop.Once(ctx)
 	}
 	if err := loop.Run(ctx); !errors.Is(err, context.Canceled) {
@@ -55,13 +60,8 @@ func keep(ctx context.Context, p *printer, config *rest.Config, f flags) error {
 }
 
 func ownOrigin(f flags) (source.Source, error) {
-	switch {
-	case f.git != "" && f.endpoint+f.bucket != "":
-		return nil, errors.New("-git excludes -endpoint and -bucket")
-	case f.git != "":
+	if f.git != "" {
 		return git.New(f.git, git.Options{Branch: f.branch, Username: os.Getenv("GIT_USERNAME"), Password: os.Getenv("GIT_PASSWORD")})
-	case f.endpoint == "" || f.bucket == "":
-		return nil, errors.New("a bucket needs both -endpoint and -bucket")
 	}
 	return bucket.New(bucket.Options{
 		Endpoint: f.endpoint, Bucket: f.bucket, Region: f.region,

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/gitopskit/gitopskit/apply"
@@ -49,7 +48,7 @@ func (p *printer) note(what, where string) {
 
 // stage says in a line what a stage did, at which revision and in what time, and below it what changed.
 func (p *printer) stage(what string, revision source.Revision, result *apply.Result, took time.Duration) {
-	fmt.Fprintf(p.out, "%s %-50s %-17s %-35s %s\n", p.paint(green, "✔"), what, shortRevision(revision), counts(result), p.paint(dim, short(took)))
+	fmt.Fprintf(p.out, "%s %-50s %-17s %-35s %s\n", p.paint(green, "✔"), what, shortRevision(revision), result.Counts(), p.paint(dim, short(took)))
 	p.changes(result)
 }
 
@@ -79,17 +78,6 @@ func (p *printer) event(e reconcile.Event) {
 	if a, ok := e.(reconcile.Applied); ok {
 		p.changes(a.Result)
 	}
-}
-
-// counts is "4 created, 1 pruned".
-func counts(result *apply.Result) string {
-	var parts []string
-	for _, a := range []apply.Action{apply.Created, apply.Configured, apply.Unchanged, apply.Pruned, apply.Deleted, apply.Skipped, apply.Failed} {
-		if n := result.Count(a); n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, a))
-		}
-	}
-	return strings.Join(parts, ", ")
 }
 
 // shortRevision has of the digest what a person compares.

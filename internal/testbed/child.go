@@ -42,7 +42,9 @@ func startChild(ctx context.Context, p program, ready any, env []string, args ..
 	c.close = sync.OnceValue(func() error {
 		defer release()
 		_ = c.stdin.Close()
+		late := time.AfterFunc(20*time.Second, func() { _ = c.cmd.Process.Kill() })
 		_ = c.cmd.Wait()
+		late.Stop()
 		return os.RemoveAll(dir)
 	})
 	if err := c.start(ctx, ready); err != nil {
@@ -117,11 +119,11 @@ func temporaryFolder() (dir string, release func(), err error) {
 	return dir, unlock, nil
 }
 
-// temporaryBase is memory where the system has a folder that is, unless TMPDIR says otherwise: on a slow disk etcd loses
+// temporaryBase is memory where the system has a folder that is, with some room, unless TMPDIR says otherwise: on a slow disk etcd loses
 // requests.
 func temporaryBase() string {
 	if os.Getenv("TMPDIR") == "" {
-		if probe, err := os.MkdirTemp("/dev/shm", folderPrefix+"probe-"); err == nil && os.Remove(probe) == nil {
+		if probe, err := os.MkdirTemp("/dev/shm", folderPrefix+"probe-"); err == nil && os.Remove(probe) == nil && freeBytes("/dev/shm") > 2<<30 {
 			return "/dev/shm"
 		}
 	}

@@ -25,6 +25,14 @@ func lock(file string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
+func freeBytes(dir string) uint64 {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0
+	}
+	return uint64(s.Bavail) * uint64(s.Bsize)
+}
+
 // tryLock is lock for a file that nobody may hold; it reports whether this process has it now.
 func tryLock(file string) (unlock func(), ok bool) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -95,10 +96,8 @@ func (s *GitServer) serveSession(channel ssh.Channel, requests <-chan *ssh.Reque
 		_ = request.Reply(true, nil)
 		status := struct{ Status uint32 }{1}
 		if err == nil {
-			cmd.Stdin, cmd.Stdout, cmd.Stderr = channel, channel, channel.Stderr()
-			cmd.WaitDelay = 1 // the client may leave its end open
-			if err = cmd.Run(); cmd.ProcessState != nil && cmd.ProcessState.Success() {
-				status.Status, err = 0, nil
+			if err = pipe(cmd, channel); err == nil {
+				status.Status = 0
 			}
 		}
 		if err != nil {
@@ -107,6 +106,21 @@ func (s *GitServer) serveSession(channel ssh.Channel, requests <-chan *ssh.Reque
 		_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(status))
 		return
 	}
+}
+
+// pipe runs the command with the channel as its input and output. It does not wait for the end of the input: the client
+// leaves it open until it has the exit status.
+func pipe(cmd *exec.Cmd, channel ssh.Channel) error {
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	go func() {
+		_, _ = io.Copy(in, channel)
+		_ = in.Close()
+	}()
+	cmd.Stdout, cmd.Stderr = channel, channel.Stderr()
+	return cmd.Run()
 }
 
 // command takes "git-upload-pack '/name.git'", with that path below the server's folder and nowhere else.
