@@ -40,7 +40,7 @@ var (
 type Error struct {
 	Dir  string // what was to be built
 	File string // the file it stopped at, or its folder; empty where that is not known
-	Line int    // the line in File, from 1; 0 where that is not known
+	Line int    // the line in File, from 1; 0 where that is not known. That of broken YAML may be the one before
 	Err  error
 }
 

@@ -17,7 +17,7 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
-// fuzzLimits keep one execution short.
+// fuzzLimits keep one execution short. The inputs are long, so -fuzzminimizetime=5x makes for more of them.
 var fuzzLimits = Options{MaxFiles: 50, MaxBytes: 1 << 20, MaxFileBytes: 100_000, MaxObjects: 100, MaxDepth: 5, MaxWork: 200_000}
 
 // checkBuild checks what holds for every build, whatever goes in.

@@ -26,7 +26,7 @@ type Options struct {
 	MaxFileBytes int64
 
 	// MaxObjects is how many objects a build may take in or give out. Kustomize compares each object with each other, so
-	// that its time grows as the square of their number: 1,000 take about half a second, 5,000 take half a minute.
+	// that its time grows as the square of their number: 1,000 take a second or two, 5,000 take half a minute.
 	// Trees that only list resources are built without it, in linear time.
 	MaxObjects int
 

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 deprecated fields are read: kustomizations in the wild have them
+
 package kustomize
 
 import (
