@@ -129,6 +129,9 @@ func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snap
 func (s *Source) describe(err error) error {
 	answer := minio.ErrorResponse{}
 	if !errors.As(err, &answer) {
+		if errors.Is(err, http.ErrSchemeMismatch) {
+			return fmt.Errorf("the server speaks plain HTTP: write http:// before Options.Endpoint, or set Insecure: %w", err)
+		}
 		return err
 	}
 	text := s.redact(answer.Error())

@@ -223,3 +223,14 @@ func TestEndedContextStopsARead(t *testing.T) {
 	_, err := newSource(t, bucket.Options{Endpoint: server.URL, Bucket: "fleet"}).Fetch(ctx, source.Revision{})
 	checkError(t, err, context.Canceled, "")
 }
+
+func TestPlainHTTPWhereTLSIsMeantSaysHowToMendIt(t *testing.T) {
+	b := testbed.S3(t)
+	s, err := bucket.New(bucket.Options{Endpoint: b.Endpoint, Bucket: b.Name, AccessKey: b.AccessKey, SecretKey: b.SecretKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = s.Fetch(t.Context(), source.Revision{}); err == nil || !strings.Contains(err.Error(), "write http:// before Options.Endpoint") {
+		t.Errorf("the error is %v", err)
+	}
+}
