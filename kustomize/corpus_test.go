@@ -42,8 +42,7 @@ var corpusFolders = []struct {
 }{
 	{"podinfo/kustomize", 3},
 	{"sock-shop/deploy/kubernetes/manifests", 29},
-	{"kube-prometheus/manifests/setup", 11},
-	{"kube-prometheus/manifests", 95},
+	{"kube-prometheus/manifests", 95}, // with its large CRDs in the subfolder setup
 }
 
 // manifestsIn lists what a folder without a kustomization stands for, in a way that owes nothing to Build.
@@ -130,7 +129,13 @@ replacements:
 `
 	for _, c := range corpusFolders {
 		t.Run(strings.ReplaceAll(c.dir, "/", "_"), func(t *testing.T) {
-			fsys := listing(t, corpus(t, c.dir), "base")
+			fsys := corpus(t, c.dir)
+			for name := range fsys { // one of the large CRDs will do
+				if strings.HasPrefix(name, "base/setup/") && !strings.Contains(name, "prometheusrule") {
+					delete(fsys, name)
+				}
+			}
+			fsys = listing(t, fsys, "base")
 			text := overlay
 			if !strings.HasPrefix(c.dir, "podinfo") {
 				text, _, _ = strings.Cut(text, "replacements:")

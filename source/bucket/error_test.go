@@ -132,7 +132,7 @@ func hostile(t *testing.T, answer http.HandlerFunc, limits source.Limits) error 
 	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)
 	s := newSource(t, bucket.Options{Endpoint: server.URL, Bucket: "fleet", AccessKey: "a", SecretKey: "planted-secret", SessionToken: "planted-token", Limits: limits})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	_, err := s.Fetch(ctx, source.Revision{})
 	if err == nil || strings.Contains(err.Error(), "planted") || ctx.Err() != nil {

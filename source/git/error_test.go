@@ -74,7 +74,7 @@ func TestFetchErrors(t *testing.T) {
 			if !strings.Contains(tt.url, "@") && tt.opts.Username == "" {
 				tt.opts.Username, tt.opts.Password = "reader", "right"
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			_, err := newSource(t, tt.url, tt.opts).Fetch(ctx, source.Revision{})
 			checkError(t, err, tt.want, tt.text)
