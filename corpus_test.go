@@ -130,7 +130,7 @@ func (w *way) delete(want int) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 4*time.Minute) // definitions take the server long on a busy machine
 	defer cancel()
 	for _, gvr := range []schema.GroupVersionResource{
 		{Version: "v1", Resource: "services"}, {Version: "v1", Resource: "configmaps"}, {Version: "v1", Resource: "namespaces"},
