@@ -84,11 +84,11 @@ func (r *run) planPrune() error {
 	for _, m := range r.members {
 		wanted[m.ref.identity()] = true
 	}
-	for _, ref := range r.was.refs() {
+	for _, ref := range r.was.refs(func(ref Ref) bool { return !wanted[ref] }) {
 		switch {
-		case wanted[ref.identity()]:
 		case r.set.ID.isHome(ref):
-			r.home = &Change{Ref: ref, Action: Skipped, Err: &Error{Op: "pruning", Ref: ref, Err: errHome}}
+			r.home = &Change{Ref: ref}
+			r.home.end(Skipped, "pruning", errHome)
 		default:
 			r.prune = append(r.prune, ref)
 		}
@@ -125,7 +125,7 @@ func (r *run) compare() {
 		r.now.kinds[m.ref.groupKind()] = m.resource
 		seen := r.live.objects[m.ref.identity()]
 		if !r.revalidate && e.applied && e.intent == m.intent && seen != nil && seen.DeletionTimestamp == nil &&
-			e.fingerprint == fingerprint(seen, m.manifest) {
+			e.fingerprint == m.fingerprint(seen) {
 			r.changes[i].Action = Unchanged
 		}
 	}
@@ -143,8 +143,7 @@ func (r *run) sendWaves(ctx context.Context) {
 		}
 		if failed {
 			for _, i := range todo {
-				r.changes[i].Action = Skipped
-				r.changes[i].Err = &Error{Op: "applying", Ref: r.changes[i].Ref, Err: ErrNotReached}
+				r.changes[i].end(Skipped, "applying", ErrNotReached)
 			}
 			continue
 		}
@@ -172,14 +171,14 @@ func (r *run) send(ctx context.Context, i int) {
 	m, change := r.members[i], &r.changes[i]
 	body, err := m.body()
 	if err != nil {
-		change.Action, change.Err = Failed, &Error{Op: "applying", Ref: m.ref, Err: fmt.Errorf("%w: %w", ErrInvalid, err)}
+		change.end(Failed, "applying", fmt.Errorf("%w: %w", ErrInvalid, err))
 		return
 	}
 	answer, created, err := r.sendBody(ctx, m, body)
 	before := r.live.objects[m.ref.identity()]
 	switch {
 	case err != nil:
-		change.Action, change.Err = Failed, &Error{Op: "applying", Ref: m.ref, Err: err}
+		change.end(Failed, "applying", err)
 		return
 	case created:
 		change.Action = Created
@@ -224,7 +223,7 @@ func (r *run) remember(sent []int) {
 		}
 		e := entry{applied: m.answer.DeletionTimestamp == nil, intent: m.intent}
 		if e.applied {
-			e.fingerprint = fingerprint(m.answer, m.manifest)
+			e.fingerprint = m.fingerprint(m.answer)
 		}
 		r.now.add(m.ref, m.resource, e)
 		m.answer = nil

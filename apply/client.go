@@ -88,9 +88,8 @@ func (c *client) delete(ctx context.Context, path []string, opts metav1.DeleteOp
 		return err
 	}
 	// The answer may be the whole object, which nobody reads: as metadata it is short. It may also be a Status.
-	err = c.rest.Delete().AbsPath(path...).SetHeader("Content-Type", "application/json").
+	return c.rest.Delete().AbsPath(path...).SetHeader("Content-Type", "application/json").
 		SetHeader("Accept", acceptMetadata+",application/json").Body(body).Do(ctx).Error()
-	return err
 }
 
 // getJSON decodes the answer into out.

@@ -43,8 +43,7 @@ func (r *run) awaitDefinitions(ctx context.Context, sent []int) {
 	for gv, resources := range awaited {
 		if err := r.awaitServed(ctx, gv, resources); err != nil {
 			for gvk := range resources {
-				change := &r.changes[definer[gvk]]
-				change.Action, change.Err = Failed, &Error{Op: "applying", Ref: change.Ref, Err: err}
+				r.changes[definer[gvk]].end(Failed, "applying", err)
 			}
 		}
 	}

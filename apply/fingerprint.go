@@ -5,12 +5,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // A sum is a shortened SHA-256: 96 bits, so that an inventory of many objects stays small. Whoever could make two
@@ -25,19 +25,22 @@ func intent(manifest map[string]any, manager string) sum {
 	return d.short()
 }
 
+// priorityClass is a kind whose generation is 1 for ever.
+var priorityClass = schema.GroupKind{Group: "scheduling.k8s.io", Kind: "PriorityClass"}
+
 // fingerprint is the sum of those parts of an object's metadata that tell whether sending the manifest again would change
 // anything. The kind's generation counts its changes of spec. Labels and annotations count where the manifest has them.
 // Who changed what else is in managedFields, of which the status is none of ours. A kind without a generation is as its
 // resourceVersion says.
-func fingerprint(live *metav1.PartialObjectMetadata, manifest map[string]any) sum {
+func (m *member) fingerprint(live *metav1.PartialObjectMetadata) sum {
 	d := digester{Hash: sha256.New()}
 	d.text(string(live.UID))
-	if live.Generation == 0 || manifest["kind"] == "PriorityClass" { // whose generation is 1 for ever
+	if live.Generation == 0 || m.ref.groupKind() == priorityClass {
 		d.text(live.ResourceVersion)
 		return d.short()
 	}
 	d.number(uint64(live.Generation))
-	wanted, _ := manifest["metadata"].(map[string]any)
+	wanted, _ := m.manifest["metadata"].(map[string]any)
 	d.wanted(live.Labels, wanted["labels"])
 	d.wanted(live.Annotations, wanted["annotations"])
 	for _, o := range live.OwnerReferences {
@@ -89,7 +92,7 @@ func (d *digester) value(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		d.text("{" + strconv.Itoa(len(v)))
-		for _, k := range slices.Sorted(maps.Keys(v)) {
+		for _, k := range sortedKeys(v) {
 			d.text(k)
 			d.value(v[k])
 		}
@@ -116,10 +119,19 @@ func (d *digester) value(v any) {
 	}
 }
 
+func sortedKeys(m map[string]any) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
 // wanted adds those entries of the live labels or annotations that the manifest names.
 func (d *digester) wanted(live map[string]string, manifest any) {
 	names, _ := manifest.(map[string]any)
-	for _, k := range slices.Sorted(maps.Keys(names)) {
+	for _, k := range sortedKeys(names) {
 		d.text(k)
 		value, ok := live[k]
 		d.text(strconv.FormatBool(ok) + value)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -42,10 +43,14 @@ func (v *inventory) add(ref Ref, r resource, e entry) {
 	v.kinds[ref.groupKind()] = r
 }
 
-// refs returns the objects with the versions by which they are reached, in their order.
-func (v *inventory) refs() []Ref {
-	refs := make([]Ref, 0, len(v.entries))
+// refs returns the objects that keep says, all where it is nil, with the versions by which they are reached, in their
+// order.
+func (v *inventory) refs(keep func(Ref) bool) []Ref {
+	var refs []Ref
 	for ref := range v.entries {
+		if keep != nil && !keep(ref) {
+			continue
+		}
 		ref.Version = v.kinds[ref.groupKind()].Version
 		refs = append(refs, ref)
 	}
@@ -53,15 +58,13 @@ func (v *inventory) refs() []Ref {
 	return refs
 }
 
-// groupKinds returns the kinds of which there is an object, in the order of their names.
+// groupKinds returns the kinds of which there is an object, in the order in which KEP-3659 writes them.
 func (v *inventory) groupKinds() []schema.GroupKind {
-	var kinds []schema.GroupKind
-	for _, ref := range v.refs() {
-		if n := len(kinds); n == 0 || kinds[n-1] != ref.groupKind() {
-			kinds = append(kinds, ref.groupKind())
-		}
+	seen := make(map[schema.GroupKind]bool)
+	for ref := range v.entries {
+		seen[ref.groupKind()] = true
 	}
-	return kinds
+	return slices.SortedFunc(maps.Keys(seen), func(a, b schema.GroupKind) int { return strings.Compare(a.String(), b.String()) })
 }
 
 // The document that the parent holds: gzip over JSON, objects under their kinds in order, so that an inventory that says
@@ -95,7 +98,7 @@ func (v *inventory) encode() ([]byte, error) {
 	if !v.revalidated.IsZero() {
 		doc.Revalidated = v.revalidated.Unix()
 	}
-	for _, ref := range v.refs() {
+	for _, ref := range v.refs(nil) {
 		if n := len(doc.Kinds); n == 0 || doc.Kinds[n-1].Group != ref.Group || doc.Kinds[n-1].Kind != ref.Kind {
 			r := v.kinds[ref.groupKind()]
 			doc.Kinds = append(doc.Kinds, kindDocument{

@@ -32,7 +32,7 @@ func (a *Applier) observe(ctx context.Context, id ID, inv *inventory) (live, err
 	var mu sync.Mutex
 	seen := live{objects: make(map[Ref]*metav1.PartialObjectMetadata), gone: make(map[schema.GroupKind]bool)}
 	was := maps.Clone(inv.kinds)
-	err := a.parallel(ctx, len(spaces), inv.groupKinds(), func(ctx context.Context, gk schema.GroupKind) error {
+	err := a.parallel(ctx, inv.groupKinds(), func(ctx context.Context, gk schema.GroupKind) error {
 		items, reached, err := a.listMembers(ctx, id, was[gk], spaces[gk])
 		mu.Lock()
 		defer mu.Unlock()
@@ -68,10 +68,10 @@ func (a *Applier) listMembers(ctx context.Context, id ID, r resource, namespace 
 }
 
 // parallel calls do for each of the kinds, with as many at once as the options say, and returns the first error.
-func (a *Applier) parallel(ctx context.Context, n int, kinds []schema.GroupKind, do func(context.Context, schema.GroupKind) error) error {
+func (a *Applier) parallel(ctx context.Context, kinds []schema.GroupKind, do func(context.Context, schema.GroupKind) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	each(min(n, a.opts.Concurrency), kinds, func(gk schema.GroupKind) {
+	each(a.opts.Concurrency, kinds, func(gk schema.GroupKind) {
 		if ctx.Err() != nil {
 			return
 		}

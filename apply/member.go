@@ -29,7 +29,7 @@ func (m *member) body() ([]byte, error) { return json.Marshal(m.manifest) }
 // members maps the set's objects to resources and readies their manifests, one for each object and in the same order. An
 // object whose kind nobody knows has its error in it; an error of members itself is about the whole set.
 func (a *Applier) members(ctx context.Context, set Set, inv *inventory) ([]*member, error) {
-	defined := definedKinds(set.Objects)
+	defined, label := definedKinds(set.Objects), set.ID.label()
 	members := make([]*member, len(set.Objects))
 	seen := make(map[Ref]int, len(set.Objects))
 	asked := false
@@ -38,7 +38,7 @@ func (a *Applier) members(ctx context.Context, set Set, inv *inventory) ([]*memb
 		if m.err = a.mapMember(ctx, m, o.GroupVersionKind(), inv, defined, &asked); m.err != nil && ctx.Err() != nil {
 			return nil, m.err
 		}
-		a.place(m, o, set)
+		a.place(m, o, set, label)
 		if first, ok := seen[m.ref.identity()]; ok {
 			return nil, &Error{Op: "reading the manifest of", Ref: m.ref, Err: fmt.Errorf("%w: objects %d and %d", ErrDuplicate, first, i)}
 		}
@@ -80,7 +80,7 @@ func (a *Applier) mapMember(ctx context.Context, m *member, gvk schema.GroupVers
 var serverFields = []string{"managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"}
 
 // place gives the member its namespace and its manifest: a copy where it differs from the object, which stays as it is.
-func (a *Applier) place(m *member, o *unstructured.Unstructured, set Set) {
+func (a *Applier) place(m *member, o *unstructured.Unstructured, set Set, label string) {
 	if m.err != nil {
 		return
 	}
@@ -106,7 +106,7 @@ func (a *Applier) place(m *member, o *unstructured.Unstructured, set Set) {
 	had, _ := given["labels"].(map[string]any)
 	labels := make(map[string]any, len(had)+1)
 	maps.Copy(labels, had)
-	labels[partOfLabel] = set.ID.label()
+	labels[partOfLabel] = label
 	metadata["labels"] = labels
 	m.manifest["metadata"] = metadata
 	m.intent = intent(m.manifest, a.opts.FieldManager)

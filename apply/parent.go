@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -135,7 +134,6 @@ func (p *parent) render(inv *inventory) (*secretDocument, error) {
 			namespaces[ref.Namespace] = true
 		}
 	}
-	slices.Sort(kinds)
 	metav1.SetMetaDataAnnotation(&secret.Metadata, groupKindsAnnotation, strings.Join(kinds, ","))
 	metav1.SetMetaDataAnnotation(&secret.Metadata, namespacesAnnotation, strings.Join(slices.Sorted(maps.Keys(namespaces)), ","))
 	return secret, nil
@@ -155,22 +153,4 @@ func (p *parent) remove(ctx context.Context) error {
 	}
 	p.exists = false
 	return nil
-}
-
-var _ json.Marshaler = (*secretDocument)(nil)
-
-// MarshalJSON leaves creationTimestamp out, which the zero value would set to null.
-func (s *secretDocument) MarshalJSON() ([]byte, error) {
-	metadata := map[string]any{"name": s.Metadata.Name, "namespace": s.Metadata.Namespace,
-		"labels": s.Metadata.Labels, "annotations": s.Metadata.Annotations}
-	if s.Metadata.ResourceVersion != "" {
-		metadata["resourceVersion"] = s.Metadata.ResourceVersion
-	}
-	if len(s.Metadata.OwnerReferences) > 0 {
-		metadata["ownerReferences"] = s.Metadata.OwnerReferences
-	}
-	if len(s.Metadata.Finalizers) > 0 {
-		metadata["finalizers"] = s.Metadata.Finalizers
-	}
-	return json.Marshal(map[string]any{"apiVersion": s.APIVersion, "kind": s.Kind, "metadata": metadata, "data": s.Data, "type": s.Type})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -59,7 +58,7 @@ func (d *deletion) run(ctx context.Context, refs []Ref) []Change {
 		}
 		if failed {
 			for i := range todo {
-				todo[i].Action, todo[i].Err = Skipped, &Error{Op: d.op, Ref: todo[i].Ref, Err: ErrNotReached}
+				todo[i].end(Skipped, d.op, ErrNotReached)
 			}
 			continue
 		}
@@ -111,7 +110,7 @@ func (d *deletion) delete(ctx context.Context, change *Change) {
 		seen = nil
 	}
 	if err != nil && !objectGone(err) {
-		change.Action, change.Err = Failed, &Error{Op: d.op, Ref: change.Ref, Err: err}
+		change.end(Failed, d.op, err)
 	}
 }
 
@@ -126,7 +125,7 @@ func (d *deletion) look(ctx context.Context, path []string, change *Change) (*me
 	case err != nil:
 		return nil, err
 	case seen.Labels[partOfLabel] != d.id.label():
-		change.Action, change.Err = Skipped, &Error{Op: d.op, Ref: change.Ref, Err: errDetached}
+		change.end(Skipped, d.op, errDetached)
 		return nil, nil
 	}
 	return seen, nil
@@ -149,14 +148,8 @@ func (a *Applier) Delete(ctx context.Context, id ID) (*Result, error) {
 		return result, err
 	}
 	d := deletion{Applier: a, op: "deleting", done: Deleted, id: id, live: seen, inventory: inv.clone()}
-	var home []Ref // last, for the inventory goes with it
-	refs := slices.DeleteFunc(inv.refs(), func(ref Ref) bool {
-		if id.isHome(ref) {
-			home = append(home, ref)
-		}
-		return id.isHome(ref)
-	})
-	result.Changes = d.run(ctx, refs)
+	home := inv.refs(id.isHome) // last, for the inventory goes with it
+	result.Changes = d.run(ctx, inv.refs(func(ref Ref) bool { return !id.isHome(ref) }))
 	if len(d.inventory.entries) == len(home) {
 		result.Changes = append(result.Changes, d.run(ctx, home)...)
 	}

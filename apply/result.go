@@ -27,6 +27,11 @@ type Change struct {
 	Err    error // an *Error where the action is Skipped or Failed, else nil
 }
 
+// end says how it ended, where that was not well, and what was being done.
+func (c *Change) end(action Action, op string, err error) {
+	c.Action, c.Err = action, &Error{Op: op, Ref: c.Ref, Err: err}
+}
+
 // A Result tells all that a call did, also of a call that failed.
 type Result struct {
 	ID ID
