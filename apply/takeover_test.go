@@ -152,8 +152,8 @@ func TestTakeoverIsRefusedWhereTheObjectHasChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.must("somebody", "PATCH", path, mergePatch, map[string]any{"data": map[string]any{"e": "1"}})
-	if _, err := b.as("ours", "PATCH", path, jsonPatch, patch); !apierrors.IsConflict(err) {
-		t.Errorf("the error is %v, want a conflict", err)
+	if _, err := b.as("ours", "PATCH", path, jsonPatch, patch); !apierrors.IsConflict(err) || asConflict(err) != nil {
+		t.Errorf("the error is %v, want a conflict, and not one of fields", err)
 	}
 }
 
