@@ -5,6 +5,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 )
 
@@ -27,6 +28,10 @@ type Options struct {
 	EstablishTimeout time.Duration
 	// MaxInventoryBytes bounds the inventory as it is decompressed; 0: 64 MiB.
 	MaxInventoryBytes int64
+	// Health says how the consumer's own kinds are; nil, or a nil Health: kstatus does. It gets each object of the set that
+	// is not being deleted, whole, but no ConfigMap and no Secret, may be called for two at once, and has an error where it
+	// cannot tell, which is [UnknownStatus].
+	Health func(*unstructured.Unstructured) (*Health, error)
 }
 
 func (o Options) withDefaults() Options {

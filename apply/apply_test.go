@@ -28,9 +28,11 @@ type bench struct {
 	namespace string
 }
 
-func newBench(t *testing.T, opts Options) *bench {
+func newBench(t *testing.T, opts Options) *bench { return newBenchOn(t, testbed.Kubernetes(t), opts) }
+
+func newBenchOn(t *testing.T, config *rest.Config, opts Options) *bench {
 	t.Helper()
-	b := &bench{t: t, config: testbed.Kubernetes(t), namespace: testbed.UniqueName("apply"), Recorder: &testbed.Recorder{}}
+	b := &bench{t: t, config: config, namespace: testbed.UniqueName("apply"), Recorder: &testbed.Recorder{}}
 	_, err := newApplier(t, b.config, Options{}).client.write(t.Context(), "POST", []string{"api", "v1", "namespaces"},
 		manifest(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+b.namespace+"}").Object, "test")
 	if err != nil {

@@ -27,6 +27,8 @@ var (
 	ErrTooLarge = errors.New("too large")
 	// ErrNotReached: the object was not sent since an earlier wave failed.
 	ErrNotReached = errors.New("not sent: an earlier wave failed")
+	// ErrUnhealthy: an object failed, or was not healthy when the wait for it ended.
+	ErrUnhealthy = errors.New("not healthy")
 )
 
 // An Error is about one object. Answers of the API server are in its chain, as *apierrors.StatusError.
