@@ -2,12 +2,11 @@ package apply
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Apply makes the cluster as the set says, and prunes what the set had before and has no longer. The result is never nil.
@@ -17,7 +16,7 @@ import (
 //
 // Where nothing is to be done, it costs one GET of the inventory and one metadata-only LIST for each kind in it.
 func (a *Applier) Apply(ctx context.Context, set Set) (*Result, error) {
-	r := &run{Applier: a, set: set, result: &Result{ID: set.ID}}
+	r := newRun(a, set)
 	err := r.apply(ctx)
 	return r.result, err
 }
@@ -38,10 +37,41 @@ type run struct {
 	home    *Change  // of the parent's own namespace, where it is no longer in the set
 
 	revalidate bool // send also what looks unchanged
-	sent       int  // members
+	ahead      bool // the inventory is to be written before anything is sent
+
+	noting   sync.Mutex // held while now, sent and answered are touched
+	sent     bool       // something was, or may have been
+	answered func(Ref, *partialObject)
 }
 
+func newRun(a *Applier, set Set) *run { return &run{Applier: a, set: set, result: &Result{ID: set.ID}} }
+
 func (r *run) apply(ctx context.Context) error {
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	r.result.Changes = r.changes
+	if r.opts.Validate && !r.validate(ctx) {
+		return r.ended(ctx)
+	}
+	if err := r.writeAhead(ctx); err != nil {
+		r.result.Changes = nil
+		return err
+	}
+	for _, c := range r.changes {
+		if c.Action != "" {
+			r.tell(r.set.ID, c)
+		}
+	}
+	r.sendAll(ctx)
+	if !r.result.unfinished() {
+		r.pruneAll(ctx)
+	}
+	return r.finish(ctx)
+}
+
+// prepare finds out what is to be done, and changes nothing on the cluster.
+func (r *run) prepare(ctx context.Context) error {
 	if err := r.set.check(); err != nil {
 		return err
 	}
@@ -58,21 +88,11 @@ func (r *run) apply(ctx context.Context) error {
 	if err := r.planPrune(); err != nil {
 		return err
 	}
-	if r.live, err = r.observe(ctx, r.set.ID, r.was); err != nil {
+	if err := r.observe(ctx); err != nil {
 		return err
 	}
 	r.compare()
-	if len(r.now.entries) > len(r.was.entries) {
-		if err := r.parent.write(ctx, r.now); err != nil {
-			return err
-		}
-	}
-	r.sendWaves(ctx)
-	r.result.Changes = r.changes
-	if r.result.Count(Failed, Skipped) == 0 {
-		r.pruneAll(ctx)
-	}
-	return r.finish(ctx)
+	return r.nameOwners(ctx)
 }
 
 // planPrune lists what the inventory has and the set has not, and refuses what is more likely a mistake.
@@ -105,11 +125,12 @@ func (r *run) planPrune() error {
 }
 
 // compare finds the members that need no request, and readies the inventory to be written ahead: all that is there and
-// all that may come.
+// all that may come. What is about to be changed is in it without sums, so that after a crash it is sent again.
 func (r *run) compare() {
 	r.now = r.was.clone()
 	age := time.Since(r.was.revalidated)
 	r.revalidate = age < 0 || age > r.opts.RevalidateAfter
+	r.ahead = len(r.prune) > 0
 	r.changes = make([]Change, len(r.members))
 	for i, m := range r.members {
 		r.changes[i].Ref = m.ref
@@ -117,127 +138,47 @@ func (r *run) compare() {
 			r.changes[i].Action, r.changes[i].Err = Failed, m.err
 			continue
 		}
-		e, known := r.was.entries[m.ref.identity()]
-		if !known {
-			r.now.add(m.ref, m.resource, entry{})
+		id := m.ref.identity()
+		e, known := r.was.entries[id]
+		if known {
+			r.now.kinds[m.ref.groupKind()] = m.resource
+		}
+		seen := r.live.objects[id]
+		if r.claim(&r.changes[i], m, seen, known) {
 			continue
 		}
-		r.now.kinds[m.ref.groupKind()] = m.resource
-		seen := r.live.objects[m.ref.identity()]
-		if !r.revalidate && e.applied && e.intent == m.intent && seen != nil && seen.DeletionTimestamp == nil &&
-			e.fingerprint == m.fingerprint(seen) {
+		switch {
+		case known && !r.revalidate && r.unchanged(m, e, seen):
 			r.changes[i].Action = Unchanged
+		case !known || e.applied && e.intent != m.intent:
+			r.now.add(m.ref, m.resource, entry{})
+			r.ahead = true
 		}
 	}
 }
 
-// sendWaves sends what compare left, wave by wave, and none after one in which something failed.
-func (r *run) sendWaves(ctx context.Context) {
-	failed := false
-	for wave := range waves {
-		var todo []int
-		for i, m := range r.members {
-			if waveOf(m.ref) == wave && r.changes[i].Action == "" {
-				todo = append(todo, i)
-			}
-		}
-		if failed {
-			for _, i := range todo {
-				r.changes[i].end(Skipped, "applying", ErrNotReached)
-			}
-			continue
-		}
-		each(r.opts.Concurrency, todo, func(i int) { r.send(ctx, i) })
-		r.remember(todo)
-		r.sent += len(todo)
-		if wave == definitionWave {
-			r.awaitDefinitions(ctx, todo)
-		}
-		failed = r.failedIn(wave)
-	}
+// unchanged tells whether the server would answer to the manifest with what it already has.
+func (r *run) unchanged(m *member, e entry, seen *partialObject) bool {
+	return e.applied && e.intent == m.intent && seen != nil && seen.DeletionTimestamp == nil && e.fingerprint == m.fingerprint(seen, r.opts.FieldManager)
 }
 
-func (r *run) failedIn(wave int) bool {
-	for i, m := range r.members {
-		if r.changes[i].Action == Failed && waveOf(m.ref) == wave {
-			return true
-		}
+// writeAhead writes the inventory before anything is sent that another applier of the set would not send as well: another
+// manifest, a new object, a deletion. Each such write is unlike any other, so that of two appliers that have read the same
+// inventory one has a conflict here. To send again what was drifted from is the same from both.
+func (r *run) writeAhead(ctx context.Context) error {
+	if !r.ahead {
+		return nil
 	}
-	return false
-}
-
-// send sends one member and says in its change what became of it.
-func (r *run) send(ctx context.Context, i int) {
-	m, change := r.members[i], &r.changes[i]
-	body, err := m.body()
-	if err != nil {
-		change.end(Failed, "applying", fmt.Errorf("%w: %w", ErrInvalid, err))
-		return
-	}
-	answer, created, err := r.sendBody(ctx, m, body)
-	before := r.live.objects[m.ref.identity()]
-	switch {
-	case err != nil:
-		change.end(Failed, "applying", err)
-		return
-	case created:
-		change.Action = Created
-	case before != nil && before.UID == answer.UID && before.ResourceVersion == answer.ResourceVersion:
-		change.Action = Unchanged
-	default:
-		change.Action = Configured
-	}
-	m.answer = answer
-}
-
-// sendBody tries again where the answer says nothing of the object: the server lost a race with another writer, or does
-// not serve yet a kind that this set has just defined.
-func (r *run) sendBody(ctx context.Context, m *member, body []byte) (*metav1.PartialObjectMetadata, bool, error) {
-	wait, remapped := 10*time.Millisecond, false
-	for {
-		answer, created, err := r.client.apply(ctx, m.path(), body, r.opts.FieldManager)
-		if kindGone(err) && !m.defined && !remapped { // it may have come back in another way
-			remapped = true
-			if m.resource, err = r.mapper.find(ctx, m.resource.GroupVersionKind, true); err == nil {
-				continue
-			}
-			return nil, false, err
-		}
-		again := apierrors.IsConflict(err) || m.defined && apierrors.IsNotFound(err) || apierrors.IsTooManyRequests(err)
-		if err == nil || !again || wait > 2*time.Second {
-			return answer, created, err
-		}
-		if sleep(ctx, wait) != nil {
-			return nil, false, err
-		}
-		wait *= 2
-	}
-}
-
-// remember notes the server's answers in the inventory.
-func (r *run) remember(sent []int) {
-	for _, i := range sent {
-		m := r.members[i]
-		if m.answer == nil {
-			continue
-		}
-		e := entry{applied: m.answer.DeletionTimestamp == nil, intent: m.intent}
-		if e.applied {
-			e.fingerprint = m.fingerprint(m.answer)
-		}
-		r.now.add(m.ref, m.resource, e)
-		m.answer = nil
-	}
+	r.now.writer = rand.Text()
+	defer func() { r.now.writer = "" }()
+	return r.parent.write(ctx, r.now)
 }
 
 // finish writes the inventory as it has become. It does not where the context has ended: what was written ahead names
 // all that may be there, and the next Apply finds out the rest.
 func (r *run) finish(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return errors.Join(fmt.Errorf("applying %s: %w", r.set.ID, context.Cause(ctx)), r.result.err())
-	}
-	if r.sent == 0 && len(r.prune) == 0 && !r.revalidate {
-		return r.result.err()
+	if ctx.Err() != nil || !r.ahead && !r.sent && !r.revalidate {
+		return r.ended(ctx)
 	}
 	if r.revalidate {
 		r.now.revalidated = time.Now()
@@ -248,6 +189,14 @@ func (r *run) finish(ctx context.Context) error {
 		err = errors.Join(err, r.rescue(ctx))
 	}
 	return errors.Join(r.result.err(), err)
+}
+
+// ended returns the errors of the objects, after that of the context where it has ended.
+func (r *run) ended(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return errors.Join(fmt.Errorf("applying %s: %w", r.set.ID, context.Cause(ctx)), r.result.err())
+	}
+	return r.result.err()
 }
 
 // rescue adds what this run applied to the inventory that another applier has written meanwhile, so that nothing is on
@@ -261,7 +210,7 @@ func (r *run) rescue(ctx context.Context) (err error) {
 		}
 		for i, m := range r.members {
 			_, named := inv.entries[m.ref.identity()]
-			if a := r.changes[i].Action; !named && (a == Created || a == Configured || a == Unchanged) {
+			if a := r.changes[i].Action; !named && (a == Created || a == Configured || a == Replaced || a == Unchanged) {
 				inv.add(m.ref, m.resource, entry{})
 			}
 		}
@@ -278,15 +227,5 @@ func (r *run) forgetUnsent() {
 		if _, named := r.now.entries[m.ref.identity()]; named && (r.changes[i].Action == Failed || r.changes[i].Action == Skipped) {
 			r.now.entries[m.ref.identity()] = entry{}
 		}
-	}
-}
-
-// sleep waits, unless the context ends before.
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
 	}
 }

@@ -30,7 +30,7 @@ var (
 // out and sent again by client-go's rest package.
 type client struct{ rest *rest.RESTClient }
 
-func newClient(config *rest.Config) (*client, error) {
+func newClient(config *rest.Config, most int) (*client, error) {
 	if config == nil {
 		return nil, errors.New("reading the configuration of the cluster: it is nil")
 	}
@@ -43,6 +43,11 @@ func newClient(config *rest.Config) (*client, error) {
 	}
 	c.NegotiatedSerializer = internalscheme.Codecs.WithoutConversion()
 	c.ContentType, c.AcceptContentTypes = "application/json", ""
+	pacer := newPacer(most)
+	c.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		pacer.next = next
+		return pacer
+	})
 	httpClient, err := rest.HTTPClientFor(c)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration of the cluster: %w", err)
@@ -54,14 +59,42 @@ func newClient(config *rest.Config) (*client, error) {
 	return &client{rest: r}, nil
 }
 
+// patching says how a manifest is sent.
+type patching struct {
+	manager    string
+	force, dry bool
+}
+
+func (p patching) request(r *rest.Request) *rest.Request {
+	if p.force {
+		r = r.Param("force", "true")
+	}
+	if p.dry {
+		r = r.Param("dryRun", metav1.DryRunAll)
+	}
+	return r.Param("fieldManager", p.manager).Param("fieldValidation", fieldsAreMistakes)
+}
+
 // apply sends a manifest by server-side apply and returns the metadata of the answer and whether it created the object.
-func (c *client) apply(ctx context.Context, path []string, body []byte, manager string) (*metav1.PartialObjectMetadata, bool, error) {
-	result := c.rest.Patch(types.ApplyPatchType).AbsPath(path...).
-		Param("fieldManager", manager).Param("force", "true").Param("fieldValidation", fieldsAreMistakes).
+func (c *client) apply(ctx context.Context, path []string, body []byte, how patching) (*metav1.PartialObjectMetadata, bool, error) {
+	result := how.request(c.rest.Patch(types.ApplyPatchType)).AbsPath(path...).
 		SetHeader("Accept", acceptMetadata).Body(body).Do(ctx)
 	var status int
 	m, err := metadata(result.StatusCode(&status))
 	return m, status == http.StatusCreated, err
+}
+
+// patchJSON changes an object by a JSON patch, and patchMerge by a merge patch.
+func (c *client) patchJSON(ctx context.Context, path []string, body []byte, manager string) error {
+	return c.patch(ctx, types.JSONPatchType, path, body, manager)
+}
+
+func (c *client) patchMerge(ctx context.Context, path []string, body []byte, manager string) error {
+	return c.patch(ctx, types.MergePatchType, path, body, manager)
+}
+
+func (c *client) patch(ctx context.Context, kind types.PatchType, path []string, body []byte, manager string) error {
+	return c.rest.Patch(kind).AbsPath(path...).Param("fieldManager", manager).SetHeader("Accept", acceptMetadata).Body(body).Do(ctx).Error()
 }
 
 func (c *client) getMetadata(ctx context.Context, path []string) (*metav1.PartialObjectMetadata, error) {
@@ -69,16 +102,29 @@ func (c *client) getMetadata(ctx context.Context, path []string) (*metav1.Partia
 }
 
 func (c *client) listMetadata(ctx context.Context, path []string, selector string) ([]metav1.PartialObjectMetadata, error) {
-	o, err := c.rest.Get().AbsPath(path...).Param("labelSelector", selector).
-		SetHeader("Accept", acceptMetadataList).Do(ctx).Get()
+	items, _, err := list(ctx, c.rest.Get().AbsPath(path...).Param("labelSelector", selector))
+	return items, err
+}
+
+// listPage lists up to 500 objects, and says how to go on where there are more.
+func (c *client) listPage(ctx context.Context, path []string, next string) ([]metav1.PartialObjectMetadata, string, error) {
+	r := c.rest.Get().AbsPath(path...).Param("limit", "500")
+	if next != "" {
+		r = r.Param("continue", next)
+	}
+	return list(ctx, r)
+}
+
+func list(ctx context.Context, r *rest.Request) ([]metav1.PartialObjectMetadata, string, error) {
+	o, err := r.SetHeader("Accept", acceptMetadataList).Do(ctx).Get()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	list, ok := o.(*metav1.PartialObjectMetadataList)
 	if !ok {
-		return nil, fmt.Errorf("the server answered with a %T where metadata was asked for", o)
+		return nil, "", fmt.Errorf("the server answered with a %T where metadata was asked for", o)
 	}
-	return list.Items, nil
+	return list.Items, list.Continue, nil
 }
 
 func (c *client) delete(ctx context.Context, path []string, opts metav1.DeleteOptions) error {
@@ -90,6 +136,15 @@ func (c *client) delete(ctx context.Context, path []string, opts metav1.DeleteOp
 	// The answer may be the whole object, which nobody reads: as metadata it is short. It may also be a Status.
 	return c.rest.Delete().AbsPath(path...).SetHeader("Content-Type", "application/json").
 		SetHeader("Accept", acceptMetadata+",application/json").Body(body).Do(ctx).Error()
+}
+
+// deleteOptions let the server delete just the object that was seen, in the state in which it was seen.
+func deleteOptions(uid, resourceVersion string, propagation metav1.DeletionPropagation) metav1.DeleteOptions {
+	id := types.UID(uid)
+	return metav1.DeleteOptions{
+		Preconditions:     &metav1.Preconditions{UID: &id, ResourceVersion: &resourceVersion},
+		PropagationPolicy: &propagation,
+	}
 }
 
 // getJSON decodes the answer into out.

@@ -1,8 +1,10 @@
 package apply
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,7 +15,7 @@ import (
 // A ConflictError says that a manifest would change fields that belong to other field managers, and that it was not
 // forced to. The answer of the API server is in its chain.
 type ConflictError struct {
-	Fields []FieldConflict // in the order of the server's answer
+	Fields []FieldConflict // in the order of their names
 	err    *apierrors.StatusError
 }
 
@@ -60,6 +62,9 @@ func asConflict(err error) *ConflictError {
 	if len(conflict.Fields) == 0 {
 		return nil
 	}
+	slices.SortFunc(conflict.Fields, func(a, b FieldConflict) int { // the server has them in any order
+		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Manager, b.Manager))
+	})
 	return conflict
 }
 

@@ -17,16 +17,16 @@ func TestConflictSaysWhoHasWhichField(t *testing.T) {
 	path := b.path("deployments", "web")
 	before := deployment(t, "web", "nginx:1")
 	before.Object["spec"].(map[string]any)["replicas"] = int64(2)
-	b.must("first", "PATCH", path, applyPatch, before.Object)
-	b.must(`the "scaler"`, "PATCH", path+"/scale", mergePatch, map[string]any{"spec": map[string]any{"replicas": 5}})
+	b.tool("first", "PATCH", path, applyPatch, before.Object)
+	b.tool(`the "scaler"`, "PATCH", path+"/scale", mergePatch, map[string]any{"spec": map[string]any{"replicas": 5}})
 	sent := deployment(t, "web", "nginx:2")
 	sent.Object["spec"].(map[string]any)["replicas"] = int64(1)
-	_, err := b.as("ours", "PATCH", path, applyPatch, sent.Object)
+	_, err := b.tries("ours", "PATCH", path, applyPatch, sent.Object)
 	conflict := asConflict(fmt.Errorf("applying: %w", err))
 	if conflict == nil {
 		t.Fatalf("the error is %v, want a conflict", err)
 	}
-	want := []FieldConflict{{"first", `.spec.template.spec.containers[name="main"].image`}, {`the "scaler"`, ".spec.replicas"}}
+	want := []FieldConflict{{`the "scaler"`, ".spec.replicas"}, {"first", `.spec.template.spec.containers[name="main"].image`}}
 	if !slices.Equal(conflict.Fields, want) {
 		t.Errorf("the fields are %q, want %q", conflict.Fields, want)
 	}
@@ -61,13 +61,13 @@ func TestConflictsOfOtherKindsAreNone(t *testing.T) {
 func TestConflictOverManyFieldsStaysShort(t *testing.T) {
 	var causes []metav1.StatusCause
 	for i := range 500 {
-		causes = append(causes, metav1.StatusCause{Type: metav1.CauseTypeFieldManagerConflict, Field: fmt.Sprintf(".data.f%d", i), Message: "odd"})
+		causes = append(causes, metav1.StatusCause{Type: metav1.CauseTypeFieldManagerConflict, Field: fmt.Sprintf(".data.f%03d", i), Message: "odd"})
 	}
 	conflict := asConflict(apierrors.NewApplyConflict(causes, "many"))
 	if len(conflict.Fields) != 500 || conflict.Fields[0].Manager != "odd" {
 		t.Errorf("there are %d fields, first %v", len(conflict.Fields), conflict.Fields[0])
 	}
-	if text := conflict.Error(); !strings.Contains(text, ".data.f9 (odd) and 490 fields more; leave") {
+	if text := conflict.Error(); !strings.Contains(text, ".data.f009 (odd) and 490 fields more; leave") {
 		t.Errorf("the error is %q", text)
 	}
 }

@@ -9,10 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// ErrDependency: an annotation config.kubernetes.io/depends-on cannot be read, or names what is not in the set, or objects
-// depend on each other in a circle. Nothing was sent.
-var ErrDependency = errors.New("the dependencies between objects cannot be kept")
-
 // dependsOn is the annotation of cli-utils by which an object names those that have to be there before it.
 const dependsOn = "config.kubernetes.io/depends-on"
 

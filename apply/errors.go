@@ -25,10 +25,21 @@ var (
 	ErrInventory = errors.New("the inventory cannot be read")
 	// ErrTooLarge: a limit was crossed; the text names it.
 	ErrTooLarge = errors.New("too large")
-	// ErrNotReached: the object was not sent since an earlier wave failed.
-	ErrNotReached = errors.New("not sent: an earlier wave failed")
 	// ErrUnhealthy: an object failed, or was not healthy when the wait for it ended.
 	ErrUnhealthy = errors.New("not healthy")
+	// ErrNotReached: the object was not sent, since an earlier wave failed, or what it depends on, or the validation.
+	ErrNotReached = errors.New("not sent: others before it failed")
+	// ErrDependency: an annotation config.kubernetes.io/depends-on cannot be read, or names what is not in the set, or
+	// objects depend on each other in a circle. Nothing was sent.
+	ErrDependency = errors.New("the dependencies between objects cannot be kept")
+	// ErrProtected: the object was left alone, as an annotation of it says; the text names it.
+	ErrProtected = errors.New("left alone, by its annotation")
+	// ErrOwned: the object belongs to another set; the text names it.
+	ErrOwned = errors.New("it belongs to another set")
+	// ErrExists: the object exists, and Options.Adopt does not allow to take it.
+	ErrExists = errors.New("it exists already, and was not applied by this set")
+	// ErrOccupied: the namespace, or the definition of a kind, still has objects outside the set.
+	ErrOccupied = errors.New("it has objects outside the set, which would go with it")
 )
 
 // An Error is about one object. Answers of the API server are in its chain, as *apierrors.StatusError.

@@ -17,10 +17,16 @@ import (
 // manifests with one sum could only keep his own change from being applied.
 type sum [12]byte
 
-// intent is the sum of a manifest as it is sent, and of who sends it.
-func intent(manifest map[string]any, manager string) sum {
+// intent is the sum of a manifest, of who sends it, and of what of it is left to others.
+func intent(manifest map[string]any, manager string, ignored []pointer) sum {
 	d := digester{Hash: sha256.New()}
 	d.text(manager)
+	for _, p := range ignored {
+		for _, part := range p {
+			d.text(part)
+		}
+		d.text("")
+	}
 	d.value(manifest)
 	return d.short()
 }
@@ -31,8 +37,11 @@ var priorityClass = schema.GroupKind{Group: "scheduling.k8s.io", Kind: "Priority
 // fingerprint is the sum of those parts of an object's metadata that tell whether sending the manifest again would change
 // anything. The kind's generation counts its changes of spec. Labels and annotations count where the manifest has them.
 // Who changed what else is in managedFields, of which the status is none of ours. A kind without a generation is as its
-// resourceVersion says.
-func (m *member) fingerprint(live *metav1.PartialObjectMetadata) sum {
+// resourceVersion says. Where fields are left to others, only what the manager owns counts.
+func (m *member) fingerprint(live *metav1.PartialObjectMetadata, manager string) sum {
+	if len(m.ignored) > 0 {
+		return ownedSum(live, manager)
+	}
 	d := digester{Hash: sha256.New()}
 	d.text(string(live.UID))
 	if live.Generation == 0 || m.ref.groupKind() == priorityClass {

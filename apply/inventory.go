@@ -19,8 +19,10 @@ import (
 type inventory struct {
 	// revalidated is when all objects were last sent.
 	revalidated time.Time
-	entries     map[Ref]entry // by identity
-	kinds       map[schema.GroupKind]resource
+	// writer is a random mark of the run that wrote it ahead, so that two runs never write the same bytes.
+	writer  string
+	entries map[Ref]entry // by identity
+	kinds   map[schema.GroupKind]resource
 }
 
 // An entry without sums is of an object that was about to be sent: it may exist, or not.
@@ -34,7 +36,7 @@ func newInventory() *inventory {
 }
 
 func (v *inventory) clone() *inventory {
-	return &inventory{revalidated: v.revalidated, entries: maps.Clone(v.entries), kinds: maps.Clone(v.kinds)}
+	return &inventory{revalidated: v.revalidated, writer: v.writer, entries: maps.Clone(v.entries), kinds: maps.Clone(v.kinds)}
 }
 
 // add names an object and how its kind is reached.
@@ -73,6 +75,7 @@ type (
 	inventoryDocument struct {
 		Version     int            `json:"version"`
 		Revalidated int64          `json:"revalidated,omitempty"` // seconds since 1970
+		Writer      string         `json:"writer,omitempty"`
 		Kinds       []kindDocument `json:"kinds"`
 	}
 	kindDocument struct {
@@ -94,7 +97,7 @@ type (
 const inventoryVersion = 1
 
 func (v *inventory) encode() ([]byte, error) {
-	doc := inventoryDocument{Version: inventoryVersion}
+	doc := inventoryDocument{Version: inventoryVersion, Writer: v.writer}
 	if !v.revalidated.IsZero() {
 		doc.Revalidated = v.revalidated.Unix()
 	}

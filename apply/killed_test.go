@@ -163,7 +163,7 @@ func (b *bench) wantConverged(t *testing.T, request int) {
 	}
 	b.Take()
 	b.apply(configMap(t, "a", "3"), configMap(t, "d", "1"))
-	wantRequests(t, b.Take(), map[string]int{"GET inventory": 1, "LIST": 1})
+	wantRequests(t, b.Take(), map[string]int{"GET inventory": 1, "GET": 2})
 	if _, err := b.Delete(t.Context(), b.set().ID); err != nil {
 		t.Error(err)
 	}

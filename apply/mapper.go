@@ -43,6 +43,7 @@ type mapper struct {
 	turn  chan struct{} // held by whoever looks or asks, also while the server answers
 	asked map[bool]bool // which documents were read: of the core group, of the others
 	kinds map[schema.GroupVersionKind]resource
+	lists map[resource]bool // those that can be listed
 	// preferred has the version of a group and kind that the server lists first.
 	preferred map[schema.GroupKind]resource
 }
@@ -50,22 +51,19 @@ type mapper struct {
 // find returns the kind's resource, from discovery where it is not known; where fresh is set, discovery is asked in any
 // case. The version counts only where it is not empty.
 func (m *mapper) find(ctx context.Context, gvk schema.GroupVersionKind, fresh bool) (resource, error) {
-	select {
-	case m.turn <- struct{}{}:
-		defer func() { <-m.turn }()
-	case <-ctx.Done():
-		return resource{}, ctx.Err()
+	if err := m.enter(ctx); err != nil {
+		return resource{}, err
 	}
+	defer m.leave()
 	if !fresh {
 		if r, ok := m.known(gvk); ok {
 			return r, nil
 		}
 	}
 	if core := gvk.Group == ""; fresh || !m.asked[core] {
-		if err := m.discover(ctx, core); err != nil {
-			return resource{}, fmt.Errorf("asking which kinds the cluster has: %w", err)
+		if err := m.ask(ctx, core); err != nil {
+			return resource{}, err
 		}
-		m.asked[core] = true
 	}
 	if r, ok := m.known(gvk); ok {
 		return r, nil
@@ -83,7 +81,48 @@ func (m *mapper) find(ctx context.Context, gvk schema.GroupVersionKind, fresh bo
 
 func newMapper(c *client) *mapper {
 	return &mapper{client: c, turn: make(chan struct{}, 1), asked: make(map[bool]bool),
-		kinds: make(map[schema.GroupVersionKind]resource), preferred: make(map[schema.GroupKind]resource)}
+
+		kinds: make(map[schema.GroupVersionKind]resource), lists: make(map[resource]bool), preferred: make(map[schema.GroupKind]resource)}
+}
+
+// listable returns the resources that match and can be listed, each kind by one version of it, as the server has them now.
+func (m *mapper) listable(ctx context.Context, match func(resource) bool) ([]resource, error) {
+	if err := m.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.leave()
+	for _, core := range []bool{true, false} {
+		if err := m.ask(ctx, core); err != nil {
+			return nil, err
+		}
+	}
+	var found []resource
+	for _, r := range m.preferred {
+		if m.lists[r] && match(r) {
+			found = append(found, r)
+		}
+	}
+	slices.SortFunc(found, func(a, b resource) int { return strings.Compare(a.Group+"/"+a.Plural, b.Group+"/"+b.Plural) })
+	return found, nil
+}
+
+func (m *mapper) enter(ctx context.Context) error {
+	select {
+	case m.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (m *mapper) leave() { <-m.turn }
+
+func (m *mapper) ask(ctx context.Context, core bool) error {
+	if err := m.discover(ctx, core); err != nil {
+		return fmt.Errorf("asking which kinds the cluster has: %w", err)
+	}
+	m.asked[core] = true
+	return nil
 }
 
 // likely returns the kind of that name that the writer of a wrong apiVersion may have meant.
@@ -117,6 +156,7 @@ type discoveryDocument struct {
 			Resources []struct {
 				Resource     string
 				Scope        string
+				Verbs        []string
 				ResponseKind *schema.GroupVersionKind
 			}
 		}
@@ -144,7 +184,7 @@ func (m *mapper) discover(ctx context.Context, core bool) error {
 				}
 				gvk := schema.GroupVersionKind{Group: group.Metadata.Name, Version: version.Version, Kind: r.ResponseKind.Kind}
 				found := resource{GroupVersionKind: gvk, Plural: r.Resource, Namespaced: r.Scope == "Namespaced"}
-				m.kinds[gvk] = found
+				m.kinds[gvk], m.lists[found] = found, slices.Contains(r.Verbs, "list")
 				if !seen[gvk.GroupKind()] {
 					seen[gvk.GroupKind()], m.preferred[gvk.GroupKind()] = true, found
 				}
@@ -155,6 +195,13 @@ func (m *mapper) discover(ctx context.Context, core bool) error {
 }
 
 var definitionKind = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
+
+// definedKind reads the kind that a CustomResourceDefinition defines.
+func definedKind(definition map[string]any) schema.GroupKind {
+	group, _, _ := unstructured.NestedString(definition, "spec", "group")
+	kind, _, _ := unstructured.NestedString(definition, "spec", "names", "kind")
+	return schema.GroupKind{Group: group, Kind: kind}
+}
 
 // definedKinds reads the kinds that the set's own CustomResourceDefinitions will bring.
 func definedKinds(objects []*unstructured.Unstructured) map[schema.GroupVersionKind]resource {
@@ -175,7 +222,8 @@ func definedKinds(objects []*unstructured.Unstructured) map[schema.GroupVersionK
 			if served, _ := version["served"].(bool); !served {
 				continue
 			}
-			gvk := schema.GroupVersionKind{Group: text("spec", "group"), Version: name, Kind: text("spec", "names", "kind")}
+			gk := definedKind(o.Object)
+			gvk := gk.WithVersion(name)
 			plural, scope := text("spec", "names", "plural"), text("spec", "scope")
 			wrong := gvk.Group == "" || gvk.Version == "" || gvk.Kind == "" || plural == "" || scope != "Namespaced" && scope != "Cluster"
 			if wrong || !plainName(plural) || !plainName(gvk.Group) || !plainName(gvk.Version) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -17,14 +16,23 @@ type member struct {
 	resource resource
 	manifest map[string]any // what is sent: ours to change at the top, in metadata and in labels, and nowhere else
 	intent   sum
-	defined  bool                          // the set has the CustomResourceDefinition of its kind
-	answer   *metav1.PartialObjectMetadata // of the server, where it took the manifest
+	policy   policy
+	ignored  []pointer // fields that are left to others
+	defined  bool      // the set has the CustomResourceDefinition of its kind
+	needs    []int     // the places in the set of what it depends on
 	err      error
 }
 
 func (m *member) path() []string { return m.resource.path(m.ref.Namespace, m.ref.Name) }
 
-func (m *member) body() ([]byte, error) { return json.Marshal(m.manifest) }
+// body is the manifest as it is sent to where seen is the object now, if there is one.
+func (m *member) body(seen *partialObject, manager string) ([]byte, error) {
+	manifest, err := withoutIgnored(m.manifest, m.ignored, seen, manager)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(manifest)
+}
 
 // members maps the set's objects to resources and readies their manifests, one for each object and in the same order. An
 // object whose kind nobody knows has its error in it; an error of members itself is about the whole set.
@@ -49,7 +57,45 @@ func (a *Applier) members(ctx context.Context, set Set, inv *inventory) ([]*memb
 		}
 		members[i] = m
 	}
-	return members, nil
+	return members, addNeeds(members)
+}
+
+// addNeeds finds what depends on what, where any object says so.
+func addNeeds(members []*member) error {
+	nodes, any := make([]node, len(members)), false
+	for i, m := range members {
+		annotations := annotationsOf(m.manifest)
+		_, says := annotations[dependsOn]
+		any = any || says
+		nodes[i] = node{ref: m.ref, annotations: annotations}
+		if m.ref.groupKind() == definitionKind {
+			nodes[i].defines = definedKind(m.manifest)
+		}
+	}
+	if !any {
+		return nil
+	}
+	needs, err := dependencies(nodes)
+	for i, m := range members {
+		m.needs = needs[i]
+	}
+	return err
+}
+
+func annotationsOf(manifest map[string]any) map[string]string { return texts(manifest, "annotations") }
+
+// texts returns the labels or annotations of a manifest.
+func texts(manifest map[string]any, field string) map[string]string {
+	metadata, _ := manifest["metadata"].(map[string]any)
+	values, _ := metadata[field].(map[string]any)
+	if len(values) == 0 {
+		return nil
+	}
+	texts := make(map[string]string, len(values))
+	for k, v := range values {
+		texts[k], _ = v.(string)
+	}
+	return texts
 }
 
 // mapMember finds the member's resource: by the set's own definitions, by the inventory, by discovery; and asks discovery
@@ -109,5 +155,8 @@ func (a *Applier) place(m *member, o *unstructured.Unstructured, set Set, label 
 	labels[partOfLabel] = label
 	metadata["labels"] = labels
 	m.manifest["metadata"] = metadata
-	m.intent = intent(m.manifest, a.opts.FieldManager)
+	texts := texts(m.manifest, "labels")
+	m.policy = policyOf(annotationsOf(m.manifest), texts)
+	m.ignored = a.ignore.pointers(m.ref, texts)
+	m.intent = intent(m.manifest, a.opts.FieldManager, m.ignored)
 }

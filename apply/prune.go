@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -17,6 +17,7 @@ var errDetached = errors.New("it no longer has the set's label, so it is not the
 func (r *run) pruneAll(ctx context.Context) {
 	if r.home != nil {
 		r.result.Changes = append(r.result.Changes, *r.home)
+		r.tell(r.set.ID, *r.home)
 	}
 	d := deletion{Applier: r.Applier, op: "pruning", done: Pruned, id: r.set.ID, live: r.live, inventory: r.now}
 	r.result.Changes = append(r.result.Changes, d.run(ctx, r.prune)...)
@@ -38,33 +39,38 @@ type deletion struct {
 	id        ID
 	live      live
 	inventory *inventory
+	wait      bool // until what was deleted is gone
+
+	mu    sync.Mutex
+	going []target // deleted, of the group that is at work
 }
 
-// run deletes wave by wave, the last wave first, and none before one in which something failed.
+// run deletes group by group, and none after one in which something failed.
 func (d *deletion) run(ctx context.Context, refs []Ref) []Change {
 	var changes []Change
 	failed := false
-	for wave := waves - 1; wave >= 0; wave-- {
+	for _, group := range d.groups(refs) {
 		first := len(changes)
-		for _, ref := range refs {
-			if waveOf(ref) == wave {
-				changes = append(changes, Change{Ref: ref})
-			}
+		for _, ref := range group {
+			changes = append(changes, Change{Ref: ref})
 		}
 		todo := changes[first:]
 		places := make([]int, len(todo))
 		for i := range todo {
 			places[i] = i
 		}
-		if failed {
-			for i := range todo {
+		if !failed {
+			each(d.opts.Concurrency, places, func(i int) { d.delete(ctx, &todo[i]) })
+			d.awaitGroup(ctx, todo)
+		}
+		for i := range todo {
+			if failed {
 				todo[i].end(Skipped, d.op, ErrNotReached)
 			}
-			continue
+			d.tell(d.id, todo[i])
 		}
-		each(d.opts.Concurrency, places, func(i int) { d.delete(ctx, &todo[i]) })
 		for _, c := range todo {
-			if c.Action == Failed {
+			if c.unfinished() {
 				failed = true
 				continue
 			}
@@ -72,6 +78,35 @@ func (d *deletion) run(ctx context.Context, refs []Ref) []Change {
 		}
 	}
 	return changes
+}
+
+// groups returns the objects in the order of their deletion: the last wave first, and before an object those that depend
+// on it, as far as the cluster tells. Namespaces and definitions come last whatever depends on what.
+func (d *deletion) groups(refs []Ref) [][]Ref {
+	var groups [][]Ref
+	add := func(refs []Ref, wanted func(wave int) bool) {
+		nodes := make([]node, len(refs))
+		for i, ref := range refs {
+			nodes[i].ref = ref
+			if seen := d.live.objects[ref.identity()]; seen != nil {
+				nodes[i].annotations = seen.Annotations
+			}
+		}
+		for _, level := range levels(nodes) {
+			byWave := make([][]Ref, waves)
+			for _, i := range level {
+				byWave[waveOf(refs[i])] = append(byWave[waveOf(refs[i])], refs[i])
+			}
+			for wave := waves - 1; wave >= 0; wave-- {
+				if wanted(wave) && len(byWave[wave]) > 0 {
+					groups = append(groups, byWave[wave])
+				}
+			}
+		}
+	}
+	add(refs, func(wave int) bool { return wave != definitionWave })
+	add(refs, func(wave int) bool { return wave == definitionWave })
+	return groups
 }
 
 // delete deletes one object, if it still is the member that was seen. A member that changed in the meantime, as its
@@ -87,11 +122,10 @@ func (d *deletion) delete(ctx context.Context, change *Change) {
 	for range 10 {
 		path := reached.path(change.Ref.Namespace, change.Ref.Name)
 		if seen == nil {
-			seen, err = d.look(ctx, path, change)
+			seen, err = d.client.getMetadata(ctx, path)
 		}
-		if seen != nil {
-			change.Action = d.done
-			err = d.client.delete(ctx, path, deleteOptions(string(seen.UID), seen.ResourceVersion, d.opts.Propagation))
+		if err == nil {
+			err = d.deleteSeen(ctx, change, reached, seen)
 		}
 		if kindGone(err) {
 			now, findErr := d.mapper.find(ctx, schema.GroupVersionKind{Group: reached.Group, Kind: reached.Kind}, true)
@@ -100,40 +134,94 @@ func (d *deletion) delete(ctx context.Context, change *Change) {
 				return
 			}
 			if findErr == nil && now != reached {
-				reached = now
+				reached, seen, err = now, nil, nil
 				continue
 			}
 		}
 		if !apierrors.IsConflict(err) {
 			break
 		}
-		seen = nil
+		seen, err = nil, nil
 	}
-	if err != nil && !objectGone(err) {
+	switch {
+	case objectGone(err):
+		change.Action = d.done
+	case err != nil:
 		change.end(Failed, d.op, err)
 	}
 }
 
-// look reads an object that the LIST did not have, or had in another state. It returns nil where there is nothing to
-// delete, after noting in the change why.
-func (d *deletion) look(ctx context.Context, path []string, change *Change) (*metav1.PartialObjectMetadata, error) {
-	seen, err := d.client.getMetadata(ctx, path)
-	switch {
-	case objectGone(err):
-		change.Action = d.done
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case seen.Labels[partOfLabel] != d.id.label():
+// deleteSeen deletes the object in just the state that was seen, if it is the set's to delete.
+func (d *deletion) deleteSeen(ctx context.Context, change *Change, reached resource, seen *partialObject) error {
+	path := reached.path(change.Ref.Namespace, change.Ref.Name)
+	if seen.Labels[partOfLabel] != d.id.label() {
 		change.end(Skipped, d.op, errDetached)
-		return nil, nil
+		return nil
 	}
-	return seen, nil
+	if p := policyOf(seen.Annotations, seen.Labels); p.keep != "" {
+		if err := d.detach(ctx, path, seen); err != nil {
+			return err
+		}
+		change.end(Skipped, d.op, fmt.Errorf("%w: %s; it stays, and is no longer the set's", ErrProtected, p.keep))
+		return nil
+	}
+	if err := d.checkEmpty(ctx, d.id, change.Ref); err != nil {
+		return err
+	}
+	if err := d.client.delete(ctx, path, deleteOptions(string(seen.UID), seen.ResourceVersion, d.opts.Propagation)); err != nil {
+		return err
+	}
+	change.Action = d.done
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.going = append(d.going, target{ref: change.Ref, resource: reached, uid: seen.UID})
+	return nil
 }
 
-// Delete deletes all members of a set, the last wave first, and then its parent. It does not wait until they are gone.
-// Where an object cannot be deleted, the inventory keeps it, and Delete may be called again. A set that is not there has
-// an empty result.
+// detach takes the set's label off an object that stays.
+func (d *deletion) detach(ctx context.Context, path []string, seen *partialObject) error {
+	patch := fmt.Appendf(nil, `{"metadata":{"resourceVersion":%q,"labels":{%q:null}}}`, seen.ResourceVersion, partOfLabel)
+	return d.client.patchMerge(ctx, path, patch, d.opts.FieldManager)
+}
+
+// awaitGroup waits until what was deleted is gone, where that was asked for, and fails what is not in time.
+func (d *deletion) awaitGroup(ctx context.Context, todo []Change) {
+	going := d.going
+	d.going = nil
+	if !d.wait || len(going) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.opts.WaitForDeletion)
+	defer cancel()
+	err := d.awaitGone(ctx, going, partOfLabel+"="+d.id.label())
+	left := make(map[Ref]error)
+	for _, e := range split(err) {
+		var about *Error
+		if errors.As(e, &about) {
+			left[about.Ref.identity()] = about.Err
+		}
+	}
+	for i := range todo {
+		switch remains, is := left[todo[i].Ref.identity()]; {
+		case is:
+			todo[i].end(Failed, d.op, remains)
+		case err != nil && len(left) == 0 && todo[i].Action == d.done:
+			todo[i].end(Failed, d.op, err)
+		}
+	}
+}
+
+// split returns the errors that were joined.
+func split(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return nil
+}
+
+// Delete deletes all members of a set, those that were applied last first, and then its parent. With
+// [Options.WaitForDeletion] it waits until they are gone. Where an object cannot be deleted, the inventory keeps it, and
+// Delete may be called again. A set that is not there has an empty result.
 func (a *Applier) Delete(ctx context.Context, id ID) (*Result, error) {
 	result := &Result{ID: id}
 	if err := (Set{ID: id}).check(); err != nil {
@@ -143,14 +231,15 @@ func (a *Applier) Delete(ctx context.Context, id ID) (*Result, error) {
 	if err != nil {
 		return result, err
 	}
-	seen, err := a.observe(ctx, id, inv)
+	seen, err := a.inquire(ctx, id, inquiriesOf(inv.inquiries(), nil), inv.kinds)
 	if err != nil {
 		return result, err
 	}
-	d := deletion{Applier: a, op: "deleting", done: Deleted, id: id, live: seen, inventory: inv.clone()}
+	d := deletion{Applier: a, op: "deleting", done: Deleted, id: id, live: seen, inventory: inv.clone(), wait: a.opts.WaitForDeletion > 0}
 	home := inv.refs(id.isHome) // last, for the inventory goes with it
 	result.Changes = d.run(ctx, inv.refs(func(ref Ref) bool { return !id.isHome(ref) }))
 	if len(d.inventory.entries) == len(home) {
+		d.wait = false // the parent is in it
 		result.Changes = append(result.Changes, d.run(ctx, home)...)
 	}
 	if ctx.Err() != nil {

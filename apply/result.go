@@ -13,6 +13,7 @@ type Action string
 const (
 	Created    Action = "created"
 	Configured Action = "configured" // it existed, and was changed
+	Replaced   Action = "replaced"   // it existed, and was deleted and created anew, as a field was immutable
 	Unchanged  Action = "unchanged"
 	Pruned     Action = "pruned"  // it was in the inventory, no longer in the set, and was deleted
 	Deleted    Action = "deleted" // by Delete
@@ -30,6 +31,11 @@ type Change struct {
 // end says how it ended, where that was not well, and what was being done.
 func (c *Change) end(action Action, op string, err error) {
 	c.Action, c.Err = action, &Error{Op: op, Ref: c.Ref, Err: err}
+}
+
+// unfinished tells whether the object is not as it should be, for no fault or wish of its own author.
+func (c *Change) unfinished() bool {
+	return c.Action == Failed || c.Action == Skipped && errors.Is(c.Err, ErrNotReached)
 }
 
 // A Result tells all that a call did, also of a call that failed.
@@ -55,12 +61,21 @@ func (r *Result) Count(actions ...Action) int {
 // Counts says how many objects became what, as "4 created, 1 pruned"; it is empty where there are no changes.
 func (r *Result) Counts() string {
 	var parts []string
-	for _, a := range []Action{Created, Configured, Unchanged, Pruned, Deleted, Skipped, Failed} {
+	for _, a := range []Action{Created, Configured, Replaced, Unchanged, Pruned, Deleted, Skipped, Failed} {
 		if n := r.Count(a); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, a))
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+func (r *Result) unfinished() bool {
+	for i := range r.Changes {
+		if r.Changes[i].unfinished() {
+			return true
+		}
+	}
+	return false
 }
 
 // err joins the errors of the objects that failed or were not reached.

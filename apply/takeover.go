@@ -64,6 +64,11 @@ func (f fields) union(others fields) fields {
 	return sum
 }
 
+// asSuch tells whether fields are of the place and of nothing below it: it is a plain value, or known as a whole, or empty.
+func (f fields) asSuch() bool {
+	return len(f) == 0 || len(f) == 1 && f.has(".")
+}
+
 // isApply tells whether the entry is of server-side apply by the manager.
 func isApply(entry metav1.ManagedFieldsEntry, manager string) bool {
 	return entry.Manager == manager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == ""

@@ -20,9 +20,9 @@ const (
 	applyPatch = "application/apply-patch+yaml"
 )
 
-// as sends one request of another program, by its field manager, and returns the object as it then is. The path may have
+// tries sends one request of another program, by its field manager, and returns the object as it then is. The path may have
 // parameters.
-func (b *bench) as(manager, verb, path, contentType string, body any) (*unstructured.Unstructured, error) {
+func (b *bench) tries(manager, verb, path, contentType string, body any) (*unstructured.Unstructured, error) {
 	b.t.Helper()
 	raw, ok := body.([]byte)
 	if !ok {
@@ -41,9 +41,9 @@ func (b *bench) as(manager, verb, path, contentType string, body any) (*unstruct
 	return o, o.UnmarshalJSON(text)
 }
 
-func (b *bench) must(manager, verb, path, contentType string, body any) *unstructured.Unstructured {
+func (b *bench) tool(manager, verb, path, contentType string, body any) *unstructured.Unstructured {
 	b.t.Helper()
-	o, err := b.as(manager, verb, path, contentType, body)
+	o, err := b.tries(manager, verb, path, contentType, body)
 	if err != nil {
 		b.t.Fatalf("%s %s by %s: %v", verb, path, manager, err)
 	}
@@ -83,27 +83,27 @@ func TestTakeoverOfClientSideApplyLeavesNoOrphanedField(t *testing.T) {
 	path := b.path("deployments", "web")
 	full := deployment(t, "web", "nginx:1")
 	_ = unstructured.SetNestedField(full.Object, int64(3), "spec", "minReadySeconds")
-	b.must("kubectl-client-side-apply", "POST", strings.TrimSuffix(path, "/web"), "application/json", clientSide(full))
+	b.tool("kubectl-client-side-apply", "POST", strings.TrimSuffix(path, "/web"), "application/json", clientSide(full))
 	_ = unstructured.SetNestedField(full.Object, int64(4), "spec", "minReadySeconds")
-	b.must("kubectl-client-side-apply", "PATCH", path, mergePatch, clientSide(full))
-	b.must("controller", "PATCH", path+"/status", mergePatch, map[string]any{"status": map[string]any{"replicas": 1}})
+	b.tool("kubectl-client-side-apply", "PATCH", path, mergePatch, clientSide(full))
+	b.tool("controller", "PATCH", path+"/status", mergePatch, map[string]any{"status": map[string]any{"replicas": 1}})
 
 	sent := deployment(t, "web", "nginx:1")
-	if o := b.must("ours", "PATCH", path, applyPatch, sent.Object); nested(o, "spec", "minReadySeconds") == nil {
+	if o := b.tool("ours", "PATCH", path, applyPatch, sent.Object); nested(o, "spec", "minReadySeconds") == nil {
 		t.Fatal("the field is gone without a takeover: this test proves nothing")
 	}
 	patch, err := takeoverPatch(b.seen(path), nil, "ours")
 	if err != nil || patch == nil {
 		t.Fatalf("the patch is %s, %v", patch, err)
 	}
-	taken := b.must("ours", "PATCH", path, jsonPatch, patch)
+	taken := b.tool("ours", "PATCH", path, jsonPatch, patch)
 	if got, want := managers(b.seen(path)), []string{"controller Update status", "ours Apply"}; !slices.Equal(got, want) {
 		t.Errorf("the managers are %q, want %q", got, want)
 	}
 	if taken.GetAnnotations()[lastApplied] != "" || nested(taken, "spec", "minReadySeconds") != int64(4) {
 		t.Errorf("after the takeover: %v", taken)
 	}
-	o := b.must("ours", "PATCH", path, applyPatch, sent.Object)
+	o := b.tool("ours", "PATCH", path, applyPatch, sent.Object)
 	if nested(o, "spec", "minReadySeconds") != nil || o.GetAnnotations()[lastApplied] != "" {
 		t.Errorf("after the next apply there is still minReadySeconds, or kubectl's annotation: %v", o)
 	}
@@ -125,19 +125,19 @@ func TestTakeoverBeforeTheFirstApplyAndOfOtherAppliers(t *testing.T) {
 		o.Object["data"] = values
 		return o.Object
 	}
-	b.must("old-tool", "PATCH", path, applyPatch, data("a", "b"))
-	b.must("old-tool", "PATCH", path, mergePatch, map[string]any{"data": map[string]any{"c": "1"}})
-	b.must("ours", "PATCH", path, mergePatch, map[string]any{"data": map[string]any{"d": "1"}})
-	b.must("somebody", "PATCH", path, mergePatch, map[string]any{"data": map[string]any{"e": "1"}})
+	b.tool("old-tool", "PATCH", path, applyPatch, data("a", "b"))
+	b.tool("old-tool", "PATCH", path, mergePatch, map[string]any{"data": map[string]any{"c": "1"}})
+	b.tool("ours", "PATCH", path, mergePatch, map[string]any{"data": map[string]any{"d": "1"}})
+	b.tool("somebody", "PATCH", path, mergePatch, map[string]any{"data": map[string]any{"e": "1"}})
 	patch, err := takeoverPatch(b.seen(path), []string{"old-tool"}, "ours")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.must("ours", "PATCH", path, jsonPatch, patch)
+	b.tool("ours", "PATCH", path, jsonPatch, patch)
 	if got, want := managers(b.seen(path)), []string{"ours Apply", "somebody Update"}; !slices.Equal(got, want) {
 		t.Errorf("the managers are %q, want %q", got, want)
 	}
-	o := b.must("ours", "PATCH", path, applyPatch, data("a"))
+	o := b.tool("ours", "PATCH", path, applyPatch, data("a"))
 	if got, want := nested(o, "data"), map[string]any{"a": "1", "e": "1"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("the data is %v, want %v", got, want)
 	}
@@ -146,13 +146,13 @@ func TestTakeoverBeforeTheFirstApplyAndOfOtherAppliers(t *testing.T) {
 func TestTakeoverIsRefusedWhereTheObjectHasChanged(t *testing.T) {
 	b := newBench(t, Options{})
 	path := b.path("configmaps", "c")
-	b.must("kubectl-client-side-apply", "POST", strings.TrimSuffix(path, "/c"), "application/json", clientSide(configMap(t, "c", "1")))
+	b.tool("kubectl-client-side-apply", "POST", strings.TrimSuffix(path, "/c"), "application/json", clientSide(configMap(t, "c", "1")))
 	patch, err := takeoverPatch(b.seen(path), nil, "ours")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.must("somebody", "PATCH", path, mergePatch, map[string]any{"data": map[string]any{"e": "1"}})
-	if _, err := b.as("ours", "PATCH", path, jsonPatch, patch); !apierrors.IsConflict(err) || asConflict(err) != nil {
+	b.tool("somebody", "PATCH", path, mergePatch, map[string]any{"data": map[string]any{"e": "1"}})
+	if _, err := b.tries("ours", "PATCH", path, jsonPatch, patch); !apierrors.IsConflict(err) || asConflict(err) != nil {
 		t.Errorf("the error is %v, want a conflict, and not one of fields", err)
 	}
 }
@@ -260,14 +260,14 @@ spec:
 func TestTakeoverJoinsFieldsOfTwoVersions(t *testing.T) {
 	b := newBench(t, Options{})
 	_, path, object := b.twoVersions()
-	b.must("old-tool", "PATCH", path("v1beta1"), applyPatch, object("v1beta1", "{a: x, b: x, old: x}"))
-	b.must("ours", "PATCH", path("v1"), applyPatch, object("v1", "{a: x}"))
+	b.tool("old-tool", "PATCH", path("v1beta1"), applyPatch, object("v1beta1", "{a: x, b: x, old: x}"))
+	b.tool("ours", "PATCH", path("v1"), applyPatch, object("v1", "{a: x}"))
 	patch, err := takeoverPatch(b.seen(path("v1")), []string{"old-tool"}, "ours")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.must("ours", "PATCH", path("v1"), jsonPatch, patch)
-	o := b.must("ours", "PATCH", path("v1"), applyPatch, object("v1", "{a: x, new: x}"))
+	b.tool("ours", "PATCH", path("v1"), jsonPatch, patch)
+	o := b.tool("ours", "PATCH", path("v1"), applyPatch, object("v1", "{a: x, new: x}"))
 	if got, want := nested(o, "spec"), map[string]any{"a": "x", "new": "x"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("the spec is %v, want %v", got, want)
 	}
@@ -279,20 +279,20 @@ func TestTakeoverJoinsFieldsOfTwoVersions(t *testing.T) {
 func TestMigrateVersionLetsApplySendAFieldThatAnOlderVersionHasNot(t *testing.T) {
 	b := newBench(t, Options{})
 	_, path, object := b.twoVersions()
-	b.must("old-tool", "PATCH", path("v1beta1"), applyPatch, object("v1beta1", "{a: x, old: x}"))
-	if _, err := b.as("ours", "PATCH", path("v1"), applyPatch, object("v1", "{wrong: x}")); err == nil || isVersionGone(err) {
+	b.tool("old-tool", "PATCH", path("v1beta1"), applyPatch, object("v1beta1", "{a: x, old: x}"))
+	if _, err := b.tries("ours", "PATCH", path("v1"), applyPatch, object("v1", "{wrong: x}")); err == nil || isVersionGone(err) {
 		t.Errorf("a field that no version has is taken for one: %v", err)
 	}
 	sent := object("v1", "{new: x}")
-	if _, err := b.as("ours", "PATCH", path("v1"), applyPatch, sent); !isVersionGone(err) {
+	if _, err := b.tries("ours", "PATCH", path("v1"), applyPatch, sent); !isVersionGone(err) {
 		t.Errorf("without the migration: %v", err)
 	}
 	patch, err := migrateVersionPatch(b.seen(path("v1")), "example.com/v1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.must("ours", "PATCH", path("v1"), jsonPatch, patch)
-	o := b.must("ours", "PATCH", path("v1"), applyPatch, sent)
+	b.tool("ours", "PATCH", path("v1"), jsonPatch, patch)
+	o := b.tool("ours", "PATCH", path("v1"), applyPatch, sent)
 	if got, want := nested(o, "spec"), map[string]any{"a": "x", "new": "x"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("the spec is %v, want %v", got, want)
 	}
@@ -304,20 +304,20 @@ func TestMigrateVersionLetsApplySendAFieldThatAnOlderVersionHasNot(t *testing.T)
 func TestMigrateVersionLetsApplyGoOnAfterItsVersionIsGone(t *testing.T) {
 	b := newBench(t, Options{})
 	definition, path, object := b.twoVersions()
-	b.must("ours", "PATCH", path("v1beta1"), applyPatch, object("v1beta1", "{a: x, b: x}"))
+	b.tool("ours", "PATCH", path("v1beta1"), applyPatch, object("v1beta1", "{a: x, b: x}"))
 	if patch, err := migrateVersionPatch(b.seen(path("v1")), "example.com/v1beta1"); patch != nil || err != nil {
 		t.Errorf("to the version that it has: %s, %v, want nothing", patch, err)
 	}
 	versions := nested(definition, "spec", "versions").([]any)
 	_ = unstructured.SetNestedSlice(definition.Object, versions[:1], "spec", "versions")
 	crd := "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/" + definition.GetName()
-	status := nested(b.must("test", "PATCH", crd, mergePatch, map[string]any{"spec": definition.Object["spec"]}), "status", "storedVersions")
+	status := nested(b.tool("test", "PATCH", crd, mergePatch, map[string]any{"spec": definition.Object["spec"]}), "status", "storedVersions")
 	if !reflect.DeepEqual(status, []any{"v1"}) {
 		t.Fatalf("the stored versions are %v", status)
 	}
 	sent := object("v1", "{a: x}")
 	for deadline := time.Now().Add(time.Minute); ; { // the server takes a moment to forget the version
-		_, err := b.as("ours", "PATCH", path("v1")+"?dryRun=All", applyPatch, sent)
+		_, err := b.tries("ours", "PATCH", path("v1")+"?dryRun=All", applyPatch, sent)
 		if isVersionGone(err) {
 			break
 		}
@@ -325,15 +325,15 @@ func TestMigrateVersionLetsApplyGoOnAfterItsVersionIsGone(t *testing.T) {
 			t.Fatalf("the server still has the version, it says %v", err)
 		}
 	}
-	if _, err := b.as("ours", "PATCH", path("v1"), applyPatch, sent); !isVersionGone(err) {
+	if _, err := b.tries("ours", "PATCH", path("v1"), applyPatch, sent); !isVersionGone(err) {
 		t.Errorf("without the migration: %v", err)
 	}
 	patch, err := migrateVersionPatch(b.seen(path("v1")), "example.com/v1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.must("ours", "PATCH", path("v1"), jsonPatch, patch)
-	o := b.must("ours", "PATCH", path("v1"), applyPatch, sent)
+	b.tool("ours", "PATCH", path("v1"), jsonPatch, patch)
+	o := b.tool("ours", "PATCH", path("v1"), applyPatch, sent)
 	if got, want := nested(o, "spec"), map[string]any{"a": "x"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("the spec is %v, want %v: it was ours", got, want)
 	}

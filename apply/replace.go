@@ -1,0 +1,81 @@
+package apply
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+)
+
+// mayReplace tells whether the object may be deleted for the sake of an immutable field: where the options or its own
+// annotation ask for it. A namespace or a definition is never replaced, for the sake of what is in it.
+func (s *sending) mayReplace() bool {
+	m := s.member
+	asked := s.opts.Replace || m.policy.replace != ""
+	return asked && m.policy.keep == "" && m.ref.groupKind() != namespaceKind && m.ref.groupKind() != definitionKind
+}
+
+// proveImmutable returns nil where the server refuses the change and not the manifest: it takes the same manifest as a new
+// object under another name, in a dry run. An invalid manifest so never deletes anything.
+func (s *sending) proveImmutable(ctx context.Context, refused error) error {
+	m := *s.member
+	m.ref.Name = otherName(m.ref.Name)
+	m.manifest = maps.Clone(m.manifest)
+	metadata, _ := m.manifest["metadata"].(map[string]any)
+	metadata = maps.Clone(metadata)
+	metadata["name"] = m.ref.Name
+	m.manifest["metadata"] = metadata
+	body, err := m.body(nil, s.opts.FieldManager)
+	if err != nil {
+		return refused
+	}
+	how := s.patching()
+	how.dry = true
+	_, created, err := s.client.apply(ctx, m.path(), body, how)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w; it is not replaced, as a new object like it would be refused too: %w", refused, err)
+	case !created:
+		return refused
+	}
+	return nil
+}
+
+// otherName is a name that no object has.
+func otherName(name string) string {
+	const most = 52 // of the shortest limit, a DNS label's 63, less what is added
+	return strings.TrimRight(name[:min(len(name), most)], "-.") + "-" + strings.ToLower(rand.Text()[:10])
+}
+
+// remove deletes the object as it was last seen to be the set's, and waits until it is gone.
+func (s *sending) remove(ctx context.Context) error {
+	if s.dry {
+		return errDry
+	}
+	m := s.member
+	live, err := s.client.getMetadata(ctx, m.path())
+	if objectGone(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if label := live.Labels[partOfLabel]; label != "" && label != s.set.ID.label() && s.opts.Adopt != AdoptAlways {
+		return &ownedError{label: label}
+	}
+	err = s.client.delete(ctx, m.path(), deleteOptions(string(live.UID), live.ResourceVersion, s.opts.Propagation))
+	if err != nil && !objectGone(err) {
+		return fmt.Errorf("deleting it to create it anew: %w", err)
+	}
+	wait, cancel := context.WithTimeout(ctx, s.opts.ReplaceTimeout)
+	defer cancel()
+	if err := s.awaitGone(wait, []target{{ref: m.ref, resource: m.resource, uid: live.UID}}, ""); err != nil {
+		return fmt.Errorf("it was deleted to be created anew, which the next Apply does once it is gone: %w", err)
+	}
+	return nil
+}
+
+// errDry ends a validation at the point from which the real thing would go on by changing something.
+var errDry = errors.New("not to be told by a dry run")
