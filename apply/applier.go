@@ -42,8 +42,8 @@ type Options struct {
 	// EstablishTimeout is how long an applied CustomResourceDefinition may take to be served; 0: one minute.
 	EstablishTimeout time.Duration
 	// Health says how the consumer's own kinds are; nil, or a nil Health: kstatus does. It gets each object of the set that
-	// is not being deleted, whole, but no ConfigMap and no Secret, may be called for two at once, and has an error where it
-	// cannot tell, which is [UnknownStatus].
+	// is not being deleted, whole, but no ConfigMap and no Secret, and must not change it. An error is [UnknownStatus]. Two
+	// calls of Wait may call it at once.
 	Health func(*unstructured.Unstructured) (*Health, error)
 	// DependencyTimeout is how long an object that others depend on may take to be healthy; 0: five minutes.
 	DependencyTimeout time.Duration

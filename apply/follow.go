@@ -16,7 +16,7 @@ import (
 const (
 	followFirstWait = 50 * time.Millisecond // after a first trouble
 	followLongWait  = 10 * time.Second      // after many
-	followSteady    = 5 * time.Second       // a watch that lived so long was well
+	followSteady    = time.Second           // a watch that lived so long was well
 )
 
 // A following says which objects to follow.
@@ -171,13 +171,9 @@ func (a *Applier) followAll(ctx context.Context, all []following, see func(follo
 func (a *Applier) follow(ctx context.Context, f following, see func(event) error) error {
 	w := &follower{Applier: a, following: f, see: see, known: make(map[types.NamespacedName]identity), wait: followFirstWait}
 	for {
-		began := time.Now()
 		err := w.list(ctx)
 		if err == nil {
 			err = w.watch(ctx)
-		}
-		if time.Since(began) > followSteady {
-			w.wait = followFirstWait
 		}
 		switch {
 		case w.stop != nil:

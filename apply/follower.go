@@ -186,7 +186,13 @@ func (w *follower) watch(ctx context.Context) error {
 		w.mayForget(err)
 		return fmt.Errorf("watching %s: %w", w.following, err)
 	}
-	defer func() { _ = body.Close() }()
+	began := time.Now()
+	defer func() {
+		_ = body.Close()
+		if time.Since(began) > followSteady {
+			w.wait = followFirstWait
+		}
+	}()
 	w.watched, w.refused, w.trouble = true, 0, nil
 	for stream := json.NewDecoder(body); ; {
 		var e struct {

@@ -15,9 +15,9 @@ import (
 var errStillThere = errors.New("it is still there")
 
 // awaitGone waits, by watch, until the targets are gone: each object with just the UID of its target, or, where a target
-// has none, whichever has the name. It opens one watch, of metadata, for each kind where labels select the targets, and
-// all of them have had those labels; else one for each kind and namespace, which sees all objects in it, unless it is
-// about one object, which it follows by its name.
+// has none, whichever has the name. It opens one watch, of metadata, for each kind where a selector of labels is given,
+// for which one that lost the labels is gone; without, one for each kind and namespace, which sees all objects in it,
+// unless it is about one object, which it follows by its name.
 //
 // At the end of ctx the error joins one [*Error] for each target that is left, with its finalizers, and the context's
 // cause; of a Namespace also what is left in it, where ctx had a deadline.

@@ -86,7 +86,7 @@ type WaitOptions struct {
 // newest generation, and ready; a custom resource has its conditions Reconciling, Stalled and Ready right. A status that
 // tells the generation that it is about, by observedGeneration, is not believed before that is the newest. One that does
 // not may be of the time before an Apply, and a custom resource that has no status yet looks healthy: where the controller
-// is slow, that is for Options.Health to tell.
+// is slow, that is for Options.Health to tell. It is, too, that a Service waits for its load balancer: kstatus does not.
 //
 // Wait ends at once when an object has failed: kstatus says so of a Deployment past its progress deadline, a failed Job,
 // what is Stalled; not of a Deployment whose Pods cannot start, which has until that deadline. The error joins an [*Error]
