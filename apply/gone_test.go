@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestAwaitGoneWaitsForTheVeryObjects(t *testing.T) {
@@ -28,9 +27,7 @@ func TestAwaitGoneWaitsForTheVeryObjects(t *testing.T) {
 	}
 	b.must("POST", "/api/v1/namespaces/"+b.namespace+"/configmaps", `{"metadata":{"name":"a"}}`) // another of that name
 	b.Take()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-	defer cancel()
-	err := b.awaitGone(ctx, targets, "")
+	err := b.awaitGone(b.blowAtWatch(2), targets, "")
 	wantLine(t, err, "waiting for the deletion of ConfigMap "+b.namespace+"/b: it is still there; finalizers example.com/hold, example.com/more")
 	wantLine(t, err, "waiting for the deletion of Service "+b.namespace+"/web: it is still there, and is not being deleted")
 	var one *Error
@@ -61,9 +58,7 @@ func TestAwaitGoneTellsWhatIsLeftInANamespace(t *testing.T) {
 		{"type":"NamespaceDeletionDiscoveryFailure","status":"False","reason":"ResourcesDiscovered"}]}}`)
 	r := resource{Plural: "namespaces"}
 	r.Version, r.Kind = "v1", "Namespace"
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-	defer cancel()
-	err := b.awaitGone(ctx, []target{{ref: Ref{Version: "v1", Kind: "Namespace", Name: b.namespace}, resource: r}}, "")
+	err := b.awaitGone(b.blowAtWatch(1), []target{{ref: Ref{Version: "v1", Kind: "Namespace", Name: b.namespace}, resource: r}}, "")
 	wantLine(t, err, "Namespace "+b.namespace+": it is still there", "SomeResourcesRemain: Some resources are remaining: things. has 1 resource instances")
 	if strings.Contains(err.Error(), "ResourcesDiscovered") {
 		t.Errorf("the error is %v", err)

@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -95,15 +95,33 @@ func (f fuse) Err() error {
 	}
 }
 
+func newFuse() (ctx context.Context, blow func()) {
+	f := fuse{context.Background(), make(chan struct{})}
+	return f, sync.OnceFunc(func() { close(f.blown) })
+}
+
 // blowAfter is a fuse that blows when n objects have been told of, and the hook that counts them.
-func blowAfter(n int) (fuse, func(Ref, Health)) {
-	f, told := fuse{context.Background(), make(chan struct{})}, make(map[Ref]bool)
-	return f, func(ref Ref, _ Health) {
+func blowAfter(n int) (context.Context, func(Ref, Health)) {
+	ctx, blow := newFuse()
+	told := make(map[Ref]bool)
+	return ctx, func(ref Ref, _ Health) {
 		if told[ref] = true; len(told) == n {
-			close(f.blown)
-			n = -1
+			blow()
 		}
 	}
+}
+
+// blowAtWatch is a fuse that blows at the nth WATCH, when as many LISTs have been told of.
+func (b *bench) blowAtWatch(n int32) context.Context {
+	ctx, blow := newFuse()
+	var watches atomic.Int32
+	b.Before = func(r *http.Request) error {
+		if isWatch(r) && watches.Add(1) == n {
+			blow()
+		}
+		return nil
+	}
+	return ctx
 }
 
 // wait waits until the deadline, which comes when each member has been told of.
@@ -390,15 +408,19 @@ func TestWaitOutlivesAServerThatIsAwayForAWhile(t *testing.T) {
 	if report, err := c.Wait(t.Context(), b.set().ID, WaitOptions{}); err != nil {
 		t.Errorf("%v, %v", health(report), err)
 	}
+	ctx, blow := newFuse()
+	seen, tries := make(chan struct{}), 0
 	c = b.tampered(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
-		if strings.Contains(r.URL.Path, "services") {
-			return nil, errors.New("connection refused")
+		if !strings.Contains(r.URL.Path, "services") {
+			return next.RoundTrip(r)
 		}
-		return next.RoundTrip(r)
+		if <-seen; tries == 1 {
+			blow()
+		}
+		tries++
+		return nil, errors.New("connection refused")
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-	defer cancel()
-	report, err := c.Wait(ctx, b.set().ID, WaitOptions{})
+	report, err := c.Wait(ctx, b.set().ID, WaitOptions{OnHealth: func(Ref, Health) { close(seen) }})
 	wantHealth(t, report, "Current ConfigMap a", "Unknown Service web")
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("the error is %v", err)

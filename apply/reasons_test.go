@@ -191,4 +191,3 @@ func TestWaitTellsLessWithoutTheRightToLookAtPods(t *testing.T) {
 	}
 	wantHealth(t, report, "InProgress Deployment web")
 }
-
