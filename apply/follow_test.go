@@ -404,6 +404,33 @@ func TestFollowForgivesAServerThatStarts(t *testing.T) {
 	}
 }
 
+func TestFollowGoesOnFromABookmark(t *testing.T) {
+	for _, whole := range []bool{false, true} {
+		b := newBench(t, Options{})
+		var from []string
+		c := b.tampered(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			if !isWatch(r) {
+				return next.RoundTrip(r)
+			}
+			from = append(from, r.URL.Query().Get("resourceVersion"))
+			if len(from) > 1 {
+				return answer(r, 410, expired), nil
+			}
+			return answer(r, 200, `{"type":"BOOKMARK","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"resourceVersion":"123456"}}}`), nil
+		})
+		lists := 0
+		err := c.Applier.follow(t.Context(), following{resource: configMaps, namespace: b.namespace, whole: whole}, func(e event) error {
+			if lists++; lists == 2 {
+				return errStop
+			}
+			return nil
+		})
+		if !errors.Is(err, errStop) || len(from) != 2 || from[1] != "123456" {
+			t.Errorf("whole objects: %t: %v; it watched from %v", whole, err, from)
+		}
+	}
+}
+
 func TestFollowAllEndsAllWhenOneCannotGoOn(t *testing.T) {
 	b := newBench(t, Options{})
 	b.allow("watcher", "", "configmaps", `"list","watch"`)

@@ -261,7 +261,7 @@ func keyOf(o metav1.Object) types.NamespacedName {
 
 func (w *follower) present(o metav1.Object) error {
 	is := identity{o.GetUID(), o.GetResourceVersion()}
-	if w.known[keyOf(o)] == is {
+	if w.known[keyOf(o)] == is && is.resourceVersion != "" {
 		return nil
 	}
 	w.known[keyOf(o)] = is

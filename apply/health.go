@@ -89,7 +89,8 @@ type WaitOptions struct {
 // is slow, that is for Options.Health to tell. It is, too, that a Service waits for its load balancer: kstatus does not.
 //
 // Wait ends at once when an object has failed: kstatus says so of a Deployment past its progress deadline, a failed Job,
-// what is Stalled; not of a Deployment whose Pods cannot start, which has until that deadline. The error joins an [*Error]
+// what is Stalled; not of a Deployment whose Pods cannot start, which has until that deadline. That is so, too, of what had
+// failed before and is the same: WaitOptions.KeepWaiting is for what is about to mend. The error joins an [*Error]
 // that is [ErrUnhealthy] for each object that failed, or, at the end of ctx, for each that is not healthy, with the
 // context's cause. Where that was a deadline, or an object failed, what is wrong with the first 20 of them is looked up,
 // which takes up to five seconds more. That needs the rights to list Pods, ReplicaSets and Events; without them less is

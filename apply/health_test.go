@@ -395,6 +395,23 @@ func TestWaitTellsWhatIsNotThereAndWhatGoes(t *testing.T) {
 	wantLine(t, err, "waiting for ConfigMap "+b.namespace+"/gone: not healthy: NotFound")
 }
 
+func TestWaitTellsWhatHasNoKindAnyMore(t *testing.T) {
+	b := newBench(t, Options{})
+	b.applyThing("")
+	definition := target{ref: Ref{Name: b.thing("v1").Plural + ".example.com"}}
+	definition.resource = resource{Plural: "customresourcedefinitions"}
+	definition.resource.Group, definition.resource.Version, definition.resource.Kind = "apiextensions.k8s.io", "v1", "CustomResourceDefinition"
+	definition.ref.Group, definition.ref.Kind = definition.resource.Group, definition.resource.Kind
+	b.must("DELETE", "/"+strings.Join(definition.resource.path("", definition.ref.Name), "/"), "")
+	if err := b.awaitGone(t.Context(), []target{definition}, ""); err != nil {
+		t.Fatal(err)
+	}
+	report, err := b.wait(WaitOptions{})
+	if !errors.Is(err, ErrUnhealthy) || report.Count(NotFoundStatus) != 2 {
+		t.Errorf("%v, %v", health(report), err)
+	}
+}
+
 func TestWaitOutlivesAServerThatIsAwayForAWhile(t *testing.T) {
 	b := newBench(t, Options{})
 	b.apply(configMap(t, "a", "1"), service(t, "web"))
