@@ -13,8 +13,8 @@ import (
 	"github.com/gitopskit/gitopskit/internal/testbed"
 )
 
-// held is a Deployment whose Pods stay Pending.
-func held(t *testing.T, name string) *unstructured.Unstructured {
+// heldDeployment is a Deployment whose Pods stay Pending.
+func heldDeployment(t *testing.T, name string) *unstructured.Unstructured {
 	d := deployment(t, name, "nginx:1")
 	_ = unstructured.SetNestedField(d.Object, "wait", "spec", "template", "metadata", "annotations", "testbed.gitopskit.io/hold")
 	return d
@@ -47,7 +47,7 @@ func TestADependentWaitsForWhatItNeedsAndOthersDoNot(t *testing.T) {
 	objects := []*unstructured.Unstructured{
 		needs(configMap(t, "late", "1"), web),
 		needs(configMap(t, "later", "1"), "/namespaces/"+b.namespace+"/ConfigMap/late"),
-		held(t, "web"), service(t, "svc"), configMap(t, "early", "1"),
+		heldDeployment(t, "web"), service(t, "svc"), configMap(t, "early", "1"),
 	}
 	done := make(chan *Result)
 	go func() {
