@@ -59,12 +59,14 @@ type Options struct {
 	// WaitForDeletion is how long Delete waits, wave by wave, until what it deleted is gone; 0: it does not wait.
 	WaitForDeletion time.Duration
 
-	// MaxInventoryBytes bounds the inventory as it is decompressed; 0: 64 MiB.
+	// MaxInventoryBytes bounds the inventory as it is decoded, of all its Secrets together; 0: 64 MiB.
 	MaxInventoryBytes int64
 
 	// OnChange is called as each object is done with, by one goroutine at a time, and what it does holds the others up. A
 	// call that fails as a whole calls it for none.
 	OnChange func(ID, Change)
+
+	shardBytes int // of an inventory that a Secret holds; 0: 512 KiB
 }
 
 // Adoption says which objects become a set's that existed before it named them.
@@ -112,6 +114,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxInventoryBytes == 0 {
 		o.MaxInventoryBytes = 64 << 20
+	}
+	if o.shardBytes == 0 {
+		o.shardBytes = 512 << 10
 	}
 	return o
 }

@@ -125,7 +125,8 @@ func (r *run) planPrune() error {
 }
 
 // compare finds the members that need no request, and readies the inventory to be written ahead: all that is there and
-// all that may come. What is about to be changed is in it without sums, so that after a crash it is sent again.
+// all that may come. Of what is about to be changed the sums stay, since after a crash they no longer fit what is there;
+// but not where fields are ignored, for then only who owns the fields is in the sum.
 func (r *run) compare() {
 	r.now = r.was.clone()
 	age := time.Since(r.was.revalidated)
@@ -150,9 +151,11 @@ func (r *run) compare() {
 		switch {
 		case known && !r.revalidate && r.unchanged(m, e, seen):
 			r.changes[i].Action = Unchanged
-		case !known || e.applied && e.intent != m.intent:
-			r.now.add(m.ref, m.resource, entry{})
+		case !known || e.intent != m.intent:
 			r.ahead = true
+			if !known || len(m.ignored) > 0 {
+				r.now.add(m.ref, m.resource, entry{})
+			}
 		}
 	}
 }

@@ -13,13 +13,6 @@ import (
 	"github.com/gitopskit/gitopskit/internal/testbed"
 )
 
-// heldDeployment is a Deployment whose Pods stay Pending.
-func heldDeployment(t *testing.T, name string) *unstructured.Unstructured {
-	d := deployment(t, name, "nginx:1")
-	_ = unstructured.SetNestedField(d.Object, "wait", "spec", "template", "metadata", "annotations", "testbed.gitopskit.io/hold")
-	return d
-}
-
 // release lets the Pods of the bench's namespace run.
 func (b *bench) release(t *testing.T) {
 	t.Helper()
@@ -47,7 +40,7 @@ func TestADependentWaitsForWhatItNeedsAndOthersDoNot(t *testing.T) {
 	objects := []*unstructured.Unstructured{
 		needs(configMap(t, "late", "1"), web),
 		needs(configMap(t, "later", "1"), "/namespaces/"+b.namespace+"/ConfigMap/late"),
-		heldDeployment(t, "web"), service(t, "svc"), configMap(t, "early", "1"),
+		held(t, "web"), service(t, "svc"), configMap(t, "early", "1"),
 	}
 	done := make(chan *Result)
 	go func() {

@@ -33,7 +33,8 @@
 //
 // # Rights
 //
-// The Secret of the set: get, create, update, delete. What is applied: create, patch, list, get, delete; list in all
+// The Secret of the set: get, create, update, delete; and list, where the inventory of many thousand objects takes more
+// than one Secret, beside it. What is applied: create, patch, list, get, delete; list in all
 // namespaces for a kind of which the set has objects in more than one. Discovery needs no right of its own.
 //
 // # Two sets and one object

@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"testing"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 )
 
@@ -169,56 +168,5 @@ func (b *bench) wantConverged(t *testing.T, request int) {
 	}
 	if left := b.members(); len(left) > 0 || b.exists(b.path("secrets", "the-set")) {
 		t.Errorf("killed at request %d: after Delete there is %v", request, left)
-	}
-}
-
-func FuzzDecodeInventory(f *testing.F) {
-	v := newInventory()
-	r := resource{GroupVersionKind: metav1.SchemeGroupVersion.WithKind("Thing"), Plural: "things", Namespaced: true}
-	r.Group = "example.com"
-	v.add(Ref{Group: "example.com", Kind: "Thing", Namespace: "n", Name: "a"}, r, entry{applied: true, intent: sum{1}, fingerprint: sum{2}})
-	v.add(Ref{Group: "example.com", Kind: "Thing", Namespace: "n", Name: "b"}, r, entry{})
-	text, err := v.encode()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(text)
-	f.Add(text[:len(text)/2])
-	f.Add([]byte("no gzip"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		v, err := decodeInventory(data, 1<<20)
-		if err != nil {
-			if !errors.Is(err, ErrInventory) {
-				t.Errorf("the error is %v, want ErrInventory", err)
-			}
-			return
-		}
-		text, err := v.encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := decodeInventory(text, 1<<20)
-		if err != nil || len(again.entries) != len(v.entries) {
-			t.Errorf("%d entries became %v, %v", len(v.entries), again, err)
-		}
-	})
-}
-
-func TestInventoryIsBoundedAndDeterministic(t *testing.T) {
-	v := newInventory()
-	r := resource{GroupVersionKind: metav1.Unversioned.WithKind("ConfigMap"), Plural: "configmaps", Namespaced: true}
-	for i := range 1000 {
-		v.add(Ref{Kind: "ConfigMap", Namespace: "n", Name: fmt.Sprint("name-", i)}, r, entry{})
-	}
-	one, err := v.encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if two, _ := v.clone().encode(); !slices.Equal(one, two) {
-		t.Error("the same inventory has other bytes")
-	}
-	_, err = decodeInventory(one, 1000)
-	if !errors.Is(err, ErrTooLarge) || !errors.Is(err, ErrInventory) || !strings.Contains(err.Error(), "MaxInventoryBytes") {
-		t.Errorf("the error is %v", err)
 	}
 }

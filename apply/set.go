@@ -57,8 +57,8 @@ func (r Ref) String() string {
 
 // Compare orders references by group, kind, namespace and name.
 func (r Ref) Compare(o Ref) int {
-	return cmp.Or(cmp.Compare(r.Group, o.Group), cmp.Compare(r.Kind, o.Kind),
-		cmp.Compare(r.Namespace, o.Namespace), cmp.Compare(r.Name, o.Name))
+	return cmp.Or(strings.Compare(r.Group, o.Group), strings.Compare(r.Kind, o.Kind),
+		strings.Compare(r.Namespace, o.Namespace), strings.Compare(r.Name, o.Name))
 }
 
 func (r Ref) groupKind() schema.GroupKind { return schema.GroupKind{Group: r.Group, Kind: r.Kind} }
