@@ -50,6 +50,9 @@ func (r *run) apply(ctx context.Context) error {
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
+	if err := r.set.Plan.verify(ctx, r); err != nil {
+		return err
+	}
 	r.result.Changes = r.changes
 	if r.opts.Validate && !r.validate(ctx) {
 		return r.ended(ctx)

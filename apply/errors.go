@@ -29,6 +29,8 @@ var (
 	ErrUnhealthy = errors.New("not healthy")
 	// ErrNotReached: the object was not sent, since an earlier wave failed, or what it depends on, or the validation.
 	ErrNotReached = errors.New("not sent: others before it failed")
+	// ErrPlanOutdated: the cluster or the desired state is not as it was when the plan was made; nothing was sent.
+	ErrPlanOutdated = errors.New("the plan is outdated")
 	// ErrDependency: an annotation config.kubernetes.io/depends-on cannot be read, or names what is not in the set, or
 	// objects depend on each other in a circle. Nothing was sent.
 	ErrDependency = errors.New("the dependencies between objects cannot be kept")

@@ -40,7 +40,7 @@ func (b *bench) tampered(tamper func(*http.Request, http.RoundTripper) (*http.Re
 
 func isWatch(r *http.Request) bool { return r.URL.Query().Get("watch") != "" }
 
-func answer(r *http.Request, code int, body string) *http.Response {
+func answerWith(r *http.Request, code int, body string) *http.Response {
 	return &http.Response{StatusCode: code, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
 		Body: io.NopCloser(strings.NewReader(body))}
 }
@@ -185,9 +185,9 @@ func TestFollowAsksForWholeObjectsOrMetadata(t *testing.T) {
 
 func TestFollowListsAgainWhereTheServerForgot(t *testing.T) {
 	for name, forgot := range map[string]func(*http.Request) *http.Response{
-		"by its answer": func(r *http.Request) *http.Response { return answer(r, 410, expired) },
+		"by its answer": func(r *http.Request) *http.Response { return answerWith(r, 410, expired) },
 		"in the stream": func(r *http.Request) *http.Response {
-			return answer(r, 200, `{"type":"ERROR","object":`+expired+`}`)
+			return answerWith(r, 200, `{"type":"ERROR","object":`+expired+`}`)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -386,11 +386,11 @@ func TestFollowForgivesAServerThatStarts(t *testing.T) {
 		if isWatch(r) {
 			switch watches.Add(1) {
 			case 1:
-				return answer(r, 200, ""), nil // an end
+				return answerWith(r, 200, ""), nil // an end
 			case 2, 3:
-				return answer(r, 403, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403}`), nil
+				return answerWith(r, 403, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403}`), nil
 			case 4:
-				return answer(r, 200, `{"type":"ADDED","obj`), nil // half an event
+				return answerWith(r, 200, `{"type":"ADDED","obj`), nil // half an event
 			}
 		}
 		return next.RoundTrip(r)
@@ -414,9 +414,9 @@ func TestFollowGoesOnFromABookmark(t *testing.T) {
 			}
 			from = append(from, r.URL.Query().Get("resourceVersion"))
 			if len(from) > 1 {
-				return answer(r, 410, expired), nil
+				return answerWith(r, 410, expired), nil
 			}
-			return answer(r, 200, `{"type":"BOOKMARK","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"resourceVersion":"123456"}}}`), nil
+			return answerWith(r, 200, `{"type":"BOOKMARK","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"resourceVersion":"123456"}}}`), nil
 		})
 		lists := 0
 		err := c.Applier.follow(t.Context(), following{resource: configMaps, namespace: b.namespace, whole: whole}, func(e event) error {

@@ -49,7 +49,7 @@ func decoded(data []byte, limit int64) (*inventory, error) {
 	return d.inventory, err
 }
 
-func golden(t testing.TB, name string) []byte {
+func goldenInventory(t testing.TB, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile("testdata/" + name)
 	if err != nil {
@@ -61,12 +61,12 @@ func golden(t testing.TB, name string) []byte {
 // The files are of an inventory as clusters have it: they are to be read for ever.
 func TestInventoryReadsWhatOlderVersionsWrote(t *testing.T) {
 	for _, name := range []string{"inventory-v1", "inventory-v2"} {
-		got, err := decoded(golden(t, name), 1<<20)
+		got, err := decoded(goldenInventory(t, name), 1<<20)
 		if want := sampleInventory(60); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s is %v, %v, want %v", name, got, err, want)
 		}
 	}
-	if !slices.Equal(encodedInventory(sampleInventory(60)), golden(t, "inventory-v2")) {
+	if !slices.Equal(encodedInventory(sampleInventory(60)), goldenInventory(t, "inventory-v2")) {
 		t.Error("the same inventory has other bytes than it had")
 	}
 }
@@ -91,7 +91,7 @@ func TestInventoryIsBoundedAndDeterministic(t *testing.T) {
 	if two := encodedInventory(v.clone()); !slices.Equal(one, two) {
 		t.Error("the same inventory has other bytes")
 	}
-	for _, data := range [][]byte{one, golden(t, "inventory-v1")} {
+	for _, data := range [][]byte{one, goldenInventory(t, "inventory-v1")} {
 		_, err := decoded(data, 1000)
 		if !errors.Is(err, ErrTooLarge) || !errors.Is(err, ErrInventory) || !strings.Contains(err.Error(), "MaxInventoryBytes") {
 			t.Errorf("the error is %v", err)
@@ -131,7 +131,7 @@ func TestInventoryRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		"../configmaps":   encodedInventory(odd),
 		"power of two":    v.encode(nil, make([]shard, 3)),
 		"has no name":     v.encode(nil, make([]shard, 2)),
-		"unexpected EOF":  golden(t, "inventory-v1")[:500],
+		"unexpected EOF":  goldenInventory(t, "inventory-v1")[:500],
 		"flags 0xff":      sealed(append([]byte(title+version+"\x00\x00\x00\x01\x00\x01v\x01k\x01p\x00"), 0xff, 0)),
 		"shares more":     sealed([]byte(title + version + "\x00\x00\x00\x01\x00\x01v\x01k\x01p\x00\x00\x09\x01a\x00")),
 		"number is too":   sealed([]byte(title + version + "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")),
@@ -157,7 +157,7 @@ func FuzzDecodeInventory(f *testing.F) {
 	f.Add(two[:len(two)/2])
 	f.Add(two[:len(two)-crc32.Size]) // the target gives it its checksum
 	f.Add(v.encode(nil, []shard{{name: "a", size: 1}, {name: "b", size: 2}}))
-	f.Add(golden(f, "inventory-v1"))
+	f.Add(goldenInventory(f, "inventory-v1"))
 	f.Add([]byte("no inventory"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, data := range [][]byte{data, sealed(data)} {

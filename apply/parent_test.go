@@ -91,7 +91,7 @@ func TestEndlessAnswersAreRefused(t *testing.T) {
 func TestOlderInventoryIsReadAndWrittenAnew(t *testing.T) {
 	b := newBench(t, Options{})
 	b.write(sharded(3, 1))
-	patch := fmt.Sprintf(`{"data":{"inventory":%q}}`, base64.StdEncoding.EncodeToString(golden(t, "inventory-v1")))
+	patch := fmt.Sprintf(`{"data":{"inventory":%q}}`, base64.StdEncoding.EncodeToString(goldenInventory(t, "inventory-v1")))
 	if err := b.do("PATCH", b.path("secrets", "the-set"), patch); err != nil {
 		t.Fatal(err)
 	}

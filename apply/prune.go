@@ -40,6 +40,7 @@ type deletion struct {
 	live      live
 	inventory *inventory
 	wait      bool // until what was deleted is gone
+	dry       bool // nothing is to change
 
 	mu    sync.Mutex
 	going []target // deleted, of the group that is at work
@@ -159,14 +160,20 @@ func (d *deletion) deleteSeen(ctx context.Context, change *Change, reached resou
 		return nil
 	}
 	if p := policyOf(seen.Annotations, seen.Labels); p.keep != "" {
-		if err := d.detach(ctx, path, seen); err != nil {
-			return err
+		if !d.dry {
+			if err := d.detach(ctx, path, seen); err != nil {
+				return err
+			}
 		}
 		change.end(Skipped, d.op, fmt.Errorf("%w: %s; it stays, and is no longer the set's", ErrProtected, p.keep))
 		return nil
 	}
 	if err := d.checkEmpty(ctx, d.id, change.Ref); err != nil {
 		return err
+	}
+	if d.dry {
+		change.Action = d.done
+		return nil
 	}
 	if err := d.client.delete(ctx, path, deleteOptions(string(seen.UID), seen.ResourceVersion, d.opts.Propagation)); err != nil {
 		return err
@@ -195,7 +202,7 @@ func (d *deletion) awaitGroup(ctx context.Context, todo []Change) {
 	defer cancel()
 	err := d.awaitGone(ctx, going, partOfLabel+"="+d.id.label())
 	left := make(map[Ref]error)
-	for _, e := range split(err) {
+	for _, e := range joined(err) {
 		var about *Error
 		if errors.As(e, &about) {
 			left[about.Ref.identity()] = about.Err
@@ -211,10 +218,10 @@ func (d *deletion) awaitGroup(ctx context.Context, todo []Change) {
 	}
 }
 
-// split returns the errors that were joined.
-func split(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
+// joined returns the errors that were joined.
+func joined(err error) []error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		return all.Unwrap()
 	}
 	return nil
 }

@@ -35,6 +35,9 @@ type Set struct {
 	// AllowEmpty lets a set without objects prune all that it had. Otherwise that is [ErrEmptySet]: an empty set is more
 	// often a mistake than a wish.
 	AllowEmpty bool
+	// Plan, where there is one, has Apply do what it says or nothing: [ErrPlanOutdated] where the set, its inventory or an
+	// object that is to be sent or pruned is not as it was.
+	Plan *Plan
 }
 
 // A Ref names an object. The version is the one by which it was reached, and no part of its identity.

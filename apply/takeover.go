@@ -11,7 +11,7 @@ import (
 )
 
 // lastApplied is what kubectl's client-side apply remembers of a manifest; an entry that manages it is of such an apply,
-// whatever its name.
+// whatever its name. It holds the whole manifest, be it of a Secret.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // Fields are those that one manager has, as metadata.managedFields names them: "f:name" of a map, `k:{"name":"main"}`,
