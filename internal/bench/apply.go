@@ -10,54 +10,26 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gitopskit/gitopskit/internal/bench/work"
 	"github.com/gitopskit/gitopskit/internal/testbed"
 )
 
-const ourselves = "gitopskit"
-
-var applyWorks = []string{workCreate, workNoOp, workOneChanged, workPrune}
-
-// A contender does the works of the area apply.
-type contender struct {
-	name string
-	// prepare does, in the process that measures, what is not to be measured, and returns what is.
-	prepare func(context.Context, job) (func(context.Context) error, error)
-	child   bool     // the work is done by a child of the process that measures
-	silent  []string // works that have to be done, and are no result
-}
-
-var contenders = []contender{
-	{name: ourselves, prepare: prepareGitopskit},
-	{name: "fluxcd/pkg/ssa@4", prepare: prepareFlux(4)},
-	{name: "fluxcd/pkg/ssa@32", prepare: prepareFlux(32)},
-	{name: "kubectl", prepare: prepareKubectl, child: true},
-	{name: "bare", prepare: prepareBare},
-	{name: "bare-list", prepare: prepareBareList, silent: []string{workCreate, workPrune}},
-}
-
-func contenderOf(name string) (contender, error) {
-	for _, c := range contenders {
-		if c.name == name {
-			return c, nil
-		}
-	}
-	return contender{}, fmt.Errorf("there is no contender %q", name)
-}
-
-// An applyRun is one run of the area.
+// An applyRun is one run of the area at one scale, with a server of its own.
 type applyRun struct {
 	options
-	api     *api
+	scale
+	api     *work.API
 	server  *testbed.KubernetesServer
 	proxy   *proxy
+	engines string // folder of their programs
 	folder  string // for the contenders' files
 	results map[[2]string]*result
 }
 
 // A result is what one contender's work gave in all rounds.
 type result struct {
-	requests, bytes int64
-	samples         []sample
+	traffic
+	samples []work.Sample
 }
 
 func runApply(ctx context.Context, o options) (rows []row, err error) {
@@ -65,57 +37,53 @@ func runApply(ctx context.Context, o options) (rows []row, err error) {
 	if len(whos) == 0 {
 		return nil, fmt.Errorf("no contender matches %s", o.who)
 	}
-	r := &applyRun{options: o, results: make(map[[2]string]*result)}
-	if r.folder, err = os.MkdirTemp("", "gitopskit-bench-"); err != nil {
+	folder, err := os.MkdirTemp("", "gitopskit-bench-")
+	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(r.folder)) }()
-	if r.server, err = testbed.StartKubernetes(ctx, testbed.KubernetesOptions{}); err != nil {
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	engines, err := buildEngines(ctx, o, whos)
+	if err != nil {
 		return nil, err
+	}
+	for _, s := range o.scales {
+		r := &applyRun{options: o, scale: s, engines: engines, folder: folder, results: make(map[[2]string]*result)}
+		if err := r.run(ctx, whos); err != nil {
+			return nil, err
+		}
+		rows = append(rows, r.rows(whos)...)
+	}
+	return rows, nil
+}
+
+func (r *applyRun) run(ctx context.Context, whos []contender) (err error) {
+	if r.server, err = testbed.StartKubernetes(ctx, testbed.KubernetesOptions{}); err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, r.server.Close()) }()
 	if r.proxy, err = newProxy(r.server.Config); err != nil {
-		return nil, err
+		return err
 	}
 	defer r.proxy.Close()
-	if r.api, err = newAPI(r.server.Config); err != nil {
-		return nil, err
+	if r.api, err = work.NewAPI(r.server.Config); err != nil {
+		return err
 	}
-	for round := range o.runs + 1 {
-		fmt.Fprintf(o.log, "apply: round %d of %d, %s\n", round+1, o.runs+1, [2]string{"counting", "timed"}[min(round, 1)])
+	for round := range r.runs + 1 {
+		fmt.Fprintf(r.log, "apply: n %d, %d bytes, round %d of %d, %s\n", r.n, r.size, round+1, r.runs+1,
+			[2]string{"counting", "timed"}[min(round, 1)])
 		for i := range whos {
 			if err := r.works(ctx, whos[(i+round)%len(whos)], round); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return r.rows(whos), nil
-}
-
-// contenders returns those that the options name, and kubectl only where it is installed.
-func (o *options) contenders() []contender {
-	var whos []contender
-	for _, c := range contenders {
-		if !o.who.MatchString(c.name) {
-			continue
-		}
-		if c.child {
-			path, err := findKubectl(o.kubectl)
-			if err != nil {
-				fmt.Fprintf(o.log, "apply: leaving out %s: %v\n", c.name, err)
-				continue
-			}
-			o.kubectl = path
-			fmt.Fprintf(o.log, "apply: kubectl is %s\n", path)
-		}
-		whos = append(whos, c)
-	}
-	return whos
+	return nil
 }
 
 // works has one contender do all works in a fresh namespace. Round 0 is the one that is counted and not timed.
 func (r *applyRun) works(ctx context.Context, c contender, round int) error {
-	j := job{Who: c.name, N: r.n, Size: r.size, Kubectl: r.kubectl, Namespace: testbed.UniqueName("bench"),
+	j := work.Job{Who: c.name, Concurrency: c.concurrency, N: r.n, Size: r.size, Kubectl: r.kubectl,
+		Namespace: testbed.UniqueName("bench"), Cache: filepath.Join(r.folder, "cache-of-"+c.engine),
 		Host: r.server.Config.Host, Token: r.server.Config.BearerToken, CA: r.server.Config.CAData}
 	if round == 0 {
 		j.Host, j.CA = r.proxy.URL, r.proxy.certificate()
@@ -127,30 +95,30 @@ func (r *applyRun) works(ctx context.Context, c contender, round int) error {
 	if err := os.Mkdir(j.Folder, 0o700); err != nil {
 		return err
 	}
-	for _, j.Work = range applyWorks {
-		if err := r.work(ctx, j, round); err != nil {
+	for _, j.Work = range work.All {
+		if err := r.work(ctx, c, j, round); err != nil {
 			return err
 		}
 	}
 	return os.RemoveAll(j.Folder)
 }
 
-func (r *applyRun) work(ctx context.Context, j job, round int) error {
+func (r *applyRun) work(ctx context.Context, c contender, j work.Job, round int) error {
 	key := [2]string{j.Who, j.Work}
 	if r.results[key] == nil {
 		r.results[key] = &result{}
 	}
 	if r.profile != "" && round > 0 {
 		name := strings.NewReplacer("/", "-", "@", "-").Replace(j.Who)
-		j.Profile = filepath.Join(r.profile, fmt.Sprintf("%s.%s.%d.pprof", name, j.Work, round))
+		j.Profile = filepath.Join(r.profile, fmt.Sprintf("%s.%d.%s.%d.pprof", name, j.N, j.Work, round))
 	}
 	r.proxy.take() // what others sent
-	s, err := measure(ctx, j)
+	s, err := r.measure(ctx, c, j)
 	if err != nil {
 		return err
 	}
 	if round == 0 {
-		r.results[key].requests, r.results[key].bytes = r.proxy.take()
+		r.results[key].traffic = r.proxy.take()
 	} else {
 		r.results[key].samples = append(r.results[key].samples, s)
 	}
@@ -162,20 +130,21 @@ func (r *applyRun) work(ctx context.Context, j job, round int) error {
 
 func (r *applyRun) makeNamespace(ctx context.Context, name string) error {
 	body := fmt.Sprintf(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":%q}}`, name)
-	_, err := r.api.do(ctx, http.MethodPost, "/api/v1/namespaces", call{contentType: "application/json", body: []byte(body)})
+	_, err := r.api.Do(ctx, http.MethodPost, "/api/v1/namespaces", work.Call{ContentType: "application/json", Body: []byte(body)})
 	return err
 }
 
 // rows returns the results, work by work.
 func (r *applyRun) rows(whos []contender) []row {
 	var rows []row
-	for _, work := range applyWorks {
+	for _, w := range work.All {
 		for _, c := range whos {
-			if slices.Contains(c.silent, work) {
+			if slices.Contains(c.silent, w) {
 				continue
 			}
-			got := r.results[[2]string{c.name, work}]
-			next := row{Area: "apply", Work: work, Who: c.name, N: r.n, Requests: got.requests, Bytes: got.bytes}
+			got := r.results[[2]string{c.name, w}]
+			next := row{Area: "apply", Work: w, Who: c.name, N: r.n, Size: r.size,
+				Requests: got.requests, Verbs: got.verbs, Sent: got.sent, Received: got.received}
 			next.summarize(got.samples)
 			rows = append(rows, next)
 		}

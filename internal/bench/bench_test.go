@@ -6,20 +6,15 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"os"
+	"net/http/httptest"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
-)
 
-// TestMain lets the test binary be the process that measures, as the program itself is.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == measureCommand {
-		os.Exit(measureMain(os.Stdin, os.Stdout, os.Stderr))
-	}
-	os.Exit(m.Run())
-}
+	"github.com/gitopskit/gitopskit/internal/bench/work"
+)
 
 func TestMedian(t *testing.T) {
 	for _, c := range []struct {
@@ -41,19 +36,21 @@ func TestMedian(t *testing.T) {
 
 func TestSummarizeTakesMedianLeastAndPeak(t *testing.T) {
 	var r row
-	r.summarize([]sample{{MS: 3.14159, PeakMiB: 20.06}, {MS: 1, PeakMiB: 30}, {MS: 9, PeakMiB: 10}})
-	if want := (row{MS: 3.14, MinMS: 1, PeakMiB: 30, Runs: 3}); r != want {
+	r.summarize([]work.Sample{{MS: 3.14159, PeakMiB: 20.06, ReadyMiB: 9}, {MS: 1, PeakMiB: 30, ReadyMiB: 8}, {MS: 9, PeakMiB: 10, ReadyMiB: 7}})
+	if want := (row{MS: 3.14, MinMS: 1, PeakMiB: 30, ReadyMiB: 8, Runs: 3}); !reflect.DeepEqual(r, want) {
 		t.Errorf("got %+v, want %+v", r, want)
 	}
 }
 
 func TestJSONLineHasAllFieldsInOrder(t *testing.T) {
 	var out bytes.Buffer
-	r := row{Area: "apply", Work: workNoOp, Who: ourselves, N: 5, MS: 1.5, MinMS: 1, Requests: 6, Bytes: 7, PeakMiB: 8.5, Runs: 3}
+	r := row{Area: "apply", Work: work.NoOp, Who: ourselves, N: 5, Size: 9, MS: 1.5, MinMS: 1, Requests: 6,
+		Verbs: map[string]int64{"LIST": 5, "GET": 1}, Sent: 2, Received: 7, PeakMiB: 8.5, ReadyMiB: 4, Runs: 3}
 	if err := printJSON(&out, []row{r}); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"area":"apply","work":"no-op","who":"gitopskit","n":5,"ms":1.5,"min_ms":1,"requests":6,"bytes":7,"peak_mib":8.5,"runs":3}`
+	want := `{"area":"apply","work":"no-op","who":"gitopskit","n":5,"size":9,"ms":1.5,"min_ms":1,"requests":6,` +
+		`"verbs":{"GET":1,"LIST":5},"sent":2,"received":7,"peak_mib":8.5,"ready_mib":4,"runs":3}`
 	if got := strings.TrimSpace(out.String()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -61,19 +58,84 @@ func TestJSONLineHasAllFieldsInOrder(t *testing.T) {
 
 func TestTableShowsRatioToGitopskit(t *testing.T) {
 	var out bytes.Buffer
-	printTable(&out, options{n: 5, runs: 3}, []row{
-		{Area: "apply", Work: workCreate, Who: ourselves, MS: 10, PeakMiB: 3}, {Area: "apply", Work: workCreate, Who: "bare", MS: 5},
-		{Area: "apply", Work: workPrune, Who: "bare", MS: 5},
+	printTable(&out, []row{
+		{Work: work.Create, Who: ourselves, N: 5, MS: 10, PeakMiB: 3, Requests: 7, Verbs: map[string]int64{"PATCH": 5, "GET": 2}},
+		{Work: work.Create, Who: "bare", N: 5, MS: 5},
+		{Work: work.Prune, Who: "bare", N: 5, MS: 5},
+		{Work: work.Create, Who: "bare", N: 50, MS: 5},
 	})
-	for _, want := range []string{`create +gitopskit .* 1\.00\n`, `create +bare .* - +0\.50\n`, `prune +bare .* -\n`} {
-		if !regexp.MustCompile(want).MatchString(out.String()) {
-			t.Errorf("the table has no %s:\n%s", want, out.String())
+	wantLines(t, out.String(), `create +gitopskit .* 1\.00 .* 7: 2 GET, 5 PATCH\n`, `create +bare +5\.0 .* 0\.50 .* -`,
+		`prune +bare +5\.0 +0\.0 +-`, `n 50,(.*\n)+create +bare +5\.0 +0\.0 +-`)
+}
+
+func TestGrowthIsBesideTheColumnBefore(t *testing.T) {
+	var out bytes.Buffer
+	rows := []row{
+		{Work: work.Create, Who: ourselves, N: 100, MS: 10, PeakMiB: 3}, {Work: work.Create, Who: "bare", N: 100, MS: 10},
+		{Work: work.Create, Who: ourselves, N: 1000, MS: 95, PeakMiB: 6},
+	}
+	printGrowth(&out, rows[:2])
+	if out.Len() > 0 {
+		t.Errorf("one n has a growth:\n%s", out.String())
+	}
+	printGrowth(&out, rows)
+	wantLines(t, out.String(), `create +gitopskit +10\.0 +95\.0 x9\.5 +3\.0 +6\.0 x2\.0\n`, `create +bare +10\.0 +- `)
+}
+
+func TestBarsAreMetOrNot(t *testing.T) {
+	var out bytes.Buffer
+	printBars(&out, []row{
+		{Work: work.NoOp, Who: ourselves, N: 1000, MS: 10, PeakMiB: 10}, {Work: work.NoOp, Who: peer, N: 1000, MS: 499, PeakMiB: 10},
+		{Work: work.NoOp, Who: limitList, N: 1000, MS: 5},
+		{Work: work.Create, Who: ourselves, N: 10_000, MS: 100, PeakMiB: 11}, {Work: work.Create, Who: peer, N: 10_000, MS: 300, PeakMiB: 20},
+	})
+	wantLines(t, out.String(), `1000 .* no-op ms +fluxcd/pkg/ssa@4 +10\.0 +499\.0 +49\.90 +>= 50\.00  NOT met\n`,
+		`1000 .* no-op ms +bare-list .* 2\.00 +<= 3\.00  met\n`, `1000 .* prune ms +bare +not measured\n`,
+		`10000 .* create ms +fluxcd/pkg/ssa@4 .* 3\.00 +>= 3\.00  met\n`, `10000 .* create peak MiB .* 0\.55 +<= 0\.50  NOT met\n`)
+	if regexp.MustCompile(`1000 .* peak`).MatchString(strings.ReplaceAll(out.String(), "10000", "")) {
+		t.Errorf("memory has a bar at 1,000 objects:\n%s", out.String())
+	}
+}
+
+// wantLines looks for the expressions in what was printed.
+func wantLines(t *testing.T, text string, expressions ...string) {
+	t.Helper()
+	for _, want := range expressions {
+		if !regexp.MustCompile(want).MatchString(text) {
+			t.Errorf("there is no %s in\n%s", want, text)
+		}
+	}
+}
+
+func TestScalesAreEachNumberWithEachSize(t *testing.T) {
+	got, err := readScales("100,1000", "0,20000", "5,1")
+	if want := []scale{{100, 0, 5}, {1000, 0, 1}, {100, 20000, 5}, {1000, 20000, 1}}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+}
+
+func TestProxyTellsVerbsApart(t *testing.T) {
+	for _, c := range []struct{ method, target, want string }{
+		{"GET", "/api/v1/namespaces/ns/configmaps/x", "GET"},
+		{"GET", "/apis/apps/v1/namespaces/ns/deployments", "LIST"},
+		{"GET", "/apis/apps/v1/deployments?labelSelector=a", "LIST"},
+		{"GET", "/api/v1/namespaces", "LIST"},
+		{"GET", "/api/v1/namespaces/ns", "GET"},
+		{"GET", "/api/v1/pods?watch=true", "WATCH"},
+		{"GET", "/apis/apps/v1", "GET"},
+		{"GET", "/api", "GET"},
+		{"PATCH", "/api/v1/namespaces/ns/configmaps/x?dryRun=All", "dry-run"},
+		{"DELETE", "/api/v1/namespaces/ns/configmaps/x", "DELETE"},
+	} {
+		if got := verbOf(httptest.NewRequest(c.method, c.target, nil)); got != c.want {
+			t.Errorf("%s %s: got %s, want %s", c.method, c.target, got, c.want)
 		}
 	}
 }
 
 func TestCommandLineRefusesWhatItCannotDo(t *testing.T) {
-	for _, args := range [][]string{{}, {"nothing"}, {"apply", "-n", "1"}, {"apply", "-runs", "0"}, {"apply", "-size", "-1"},
+	for _, args := range [][]string{{}, {"nothing"}, {"apply", "-n", "1"}, {"apply", "-n", "100,"}, {"apply", "-runs", "0"},
+		{"apply", "-runs", "1,2"}, {"apply", "-size", "-1"},
 		{"apply", "-who", "("}, {"apply", "-who", "nobody"}, {"apply", "more"}} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%q: no error", args)
@@ -81,45 +143,12 @@ func TestCommandLineRefusesWhatItCannotDo(t *testing.T) {
 	}
 }
 
-func TestObjectsAreTheSameEachTime(t *testing.T) {
-	for i := range 2 * len(kinds) {
-		a, b := object(i, 100, "ns", false), object(i, 100, "ns", false)
-		if !reflect.DeepEqual(a, b) {
-			t.Errorf("object %d differs from itself", i)
-		}
-		if a.GetKind() != kinds[i%len(kinds)].name || a.GetName() != nameOf(i) || a.GetNamespace() != "ns" {
-			t.Errorf("object %d is a %s %s/%s", i, a.GetKind(), a.GetNamespace(), a.GetName())
-		}
-		_ = a.DeepCopy() // panics where a value is not one of JSON's
-	}
-	if reflect.DeepEqual(object(0, 0, "ns", false), object(0, 0, "ns", true)) {
-		t.Error("the object that changes does not")
-	}
-}
-
-func TestObjectsGrowBySize(t *testing.T) {
-	const size = 20_000
-	for i := range kinds {
-		small, err := object(i, 0, "ns", false).MarshalJSON()
-		if err != nil {
-			t.Fatal(err)
-		}
-		big, err := object(i, size, "ns", false).MarshalJSON()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if grown := len(big) - len(small); grown < size || grown > size*3/2 {
-			t.Errorf("%s grew by %d bytes and not by about %d", kinds[i].name, grown, size)
-		}
-	}
-}
-
 // TestEveryContenderDoesTheWork looks at the server after each work of each contender in each round.
 func TestEveryContenderDoesTheWork(t *testing.T) {
 	const n = 20
-	o := options{n: n, runs: 1, who: regexp.MustCompile("."), kubectl: "kubectl", log: t.Output()}
+	o := options{scales: []scale{{n: n, runs: 1}}, who: regexp.MustCompile("."), kubectl: "kubectl", log: t.Output()}
 	versions := make(map[string]map[string]string) // of a namespace's objects after the work before
-	o.after = func(j job) error {
+	o.after = func(j work.Job) error {
 		now := versionsOf(t, j)
 		checkObjects(t, j, versions[j.Namespace], now)
 		versions[j.Namespace] = now
@@ -130,34 +159,37 @@ func TestEveryContenderDoesTheWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	whos := o.contenders()
-	if want := len(whos)*len(applyWorks) - len(whos[len(whos)-1].silent); len(rows) != want {
+	if want := len(whos)*len(work.All) - len(whos[len(whos)-1].silent); len(rows) != want {
 		t.Errorf("%d rows, want %d", len(rows), want)
 	}
 	for _, r := range rows {
-		if r.MS <= 0 || r.MinMS > r.MS || r.Requests < 5 || r.Bytes <= 0 || r.Runs != 1 || r.N != n {
+		if r.MS <= 0 || r.MinMS > r.MS || r.Requests < 5 || r.Sent+r.Received <= 0 || r.Runs != 1 || r.N != n {
 			t.Errorf("a row says %+v", r)
 		}
-		// What the hot path's budget says: one GET and one LIST for each kind.
-		if r.Who == ourselves && r.Work == workNoOp && r.Requests != int64(1+len(kinds)) {
-			t.Errorf("nothing to do took gitopskit %d requests", r.Requests)
-		}
-		if r.Who == "bare" && r.Work == workCreate && r.Requests != n {
-			t.Errorf("the bare loop took %d requests for %d objects", r.Requests, n)
+		want := map[[2]string]string{ // what the hot paths' budgets say, and that the limits do what they are to do
+			{ourselves, work.NoOp}:     "1 GET, 5 LIST",
+			{"bare", work.Create}:      "20 PATCH",
+			{"bare", work.Prune}:       "19 DELETE",
+			{"bare-list", work.NoOp}:   "5 LIST",
+			{"cli-utils", work.Create}: "20 PATCH",
+		}[[2]string{r.Who, r.Work}]
+		if !strings.Contains(verbs(r.Verbs), want) {
+			t.Errorf("%s by %s took %s, want %s", r.Work, r.Who, verbs(r.Verbs), want)
 		}
 	}
 }
 
 // versionsOf returns the resource versions of the objects in the job's namespace by path.
-func versionsOf(t *testing.T, j job) map[string]string {
+func versionsOf(t *testing.T, j work.Job) map[string]string {
 	t.Helper()
-	a, err := newAPI(j.config())
+	a, err := work.NewAPI(j.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	versions := make(map[string]string)
-	for _, k := range kinds {
-		path := k.path + "/namespaces/" + j.Namespace + "/" + k.plural
-		body, err := a.do(t.Context(), http.MethodGet, path, call{accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"})
+	for _, k := range work.Kinds {
+		path := k.Path(j.Namespace)
+		body, err := a.Do(t.Context(), http.MethodGet, path, work.Call{Accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +205,7 @@ func versionsOf(t *testing.T, j job) map[string]string {
 			t.Fatal(err)
 		}
 		for _, o := range list.Items {
-			if o.Metadata.Labels[partOf] == partOfValue { // not gitopskit's inventory
+			if o.Metadata.Labels[work.Label] == work.LabelValue { // not gitopskit's inventory
 				versions[path+"/"+o.Metadata.Name] = o.Metadata.ResourceVersion
 			}
 		}
@@ -182,9 +214,9 @@ func versionsOf(t *testing.T, j job) map[string]string {
 }
 
 // checkObjects compares what is there now with what was there before the work.
-func checkObjects(t *testing.T, j job, before, now map[string]string) {
+func checkObjects(t *testing.T, j work.Job, before, now map[string]string) {
 	t.Helper()
-	want := j.desired()
+	want := j.Desired()
 	if len(now) != want {
 		t.Errorf("%s by %s left %d objects and not %d", j.Work, j.Who, len(now), want)
 	}
@@ -194,11 +226,11 @@ func checkObjects(t *testing.T, j job, before, now map[string]string) {
 			changed++
 		}
 	}
-	want = map[string]int{workCreate: j.N, workOneChanged: 1}[j.Work]
+	want = map[string]int{work.Create: j.N, work.OneChanged: 1}[j.Work]
 	if changed != want {
 		t.Errorf("%s by %s made or changed %d objects and not %d", j.Work, j.Who, changed, want)
 	}
-	if first := pathOf(0, j.Namespace); j.Work == workOneChanged && now[first] == before[first] {
+	if first := work.PathOf(0, j.Namespace); j.Work == work.OneChanged && now[first] == before[first] {
 		t.Errorf("%s by %s did not change %s", j.Work, j.Who, first)
 	}
 }

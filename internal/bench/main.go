@@ -1,54 +1,62 @@
 // Bench does the same work with gitopskit and with each of its peers, in turn, in one run, and prints what it cost.
 //
-//	go run . apply                       1,000 objects, three runs of each
-//	go run . apply -n 10000 -runs 5
-//	go run . apply -size 20000           20 KB in each object
-//	go run . apply -who 'gitopskit|bare' only these
-//	go run . apply -json                 a line of JSON for each row
-//	go run . apply -profile /tmp/pprof   CPU profiles of the work, one for each measured process
+//	go run . apply                         1,000 objects, three runs of each
+//	go run . apply -n 1000 -size 0,20000   as they are, and with 20 KB in each object
+//	go run . apply -n 100,1000,10000 -runs 5,3,1 -who 'gitopskit|@4|bare'
+//	go run . apply -who 'gitopskit|bare'   only these
+//	go run . apply -json                   a line of JSON for each row
+//	go run . apply -profile /tmp/pprof     CPU profiles of the work, one for each measured process
 //
 // It is a module of its own, so that the peers never enter the library's go.mod.
 //
 // # How it measures
 //
-// Work is measured in a fresh process of its own for each contender, each work and each run, so that nobody is helped by
-// what another left in memory, and the peak memory is that contender's. The process first does what is not to be
-// measured: it makes the objects and the client, and opens the connection. Then it measures the time of the work alone.
-// Servers run in other processes. A contender that did not do all of the work, by its own account, ends the run with an
-// error.
+// Each engine is a program of its own, in the folder engine, with no other engine in it. Work is measured in a fresh
+// process for each contender, each work and each run, so that nobody is helped by what another left in memory, and the
+// peak memory is that contender's. The process first does what is not to be measured: it makes the objects and the client,
+// and opens the connection. Then it measures the time of the work alone, and the greatest resident memory meanwhile, which
+// has the program and the objects in it. Servers run in other processes. A contender that did not do all of the work, by
+// its own account, ends the run with an error.
 //
-// The first round is not timed: it goes through a proxy that counts requests and the bytes of their bodies, both ways and
-// as they are on the wire, alike for all contenders, and it warms up the server. The timed rounds go to the server
-// directly. The contenders take turns within a round, and each round starts with another one.
+// Each scale, a number and a size of objects, has a fresh server, which all contenders share. The first round is not
+// timed: it goes through a proxy that counts requests by verb and the bytes of their bodies as they are on the wire, alike
+// for all contenders, and it warms up the server. The timed rounds go to the server directly. The contenders take turns
+// within a round, and each round starts with another one.
 //
 // Machines are noisy, and client and server share theirs: ratios count, and of those the ones that stay from run to run.
 //
 // # What it prints
 //
-// The table has the median and the least time of the runs, the requests and bytes of the counting round, the greatest
-// peak of resident memory, and the ratio of the median to gitopskit's. With -json each row is a line:
+// The table has the median and the least time of the runs, the bytes sent and received and the requests of the counting
+// round, the greatest peak of resident memory and how much of it was there before the work, and the ratio of the median to
+// gitopskit's. Where there is more than one n, a table of growth follows. At the end are the bars: what gitopskit has to keep
+// beside fluxcd/pkg/ssa and beside the bare loops, and whether it does. They do not change the exit code. With -json each
+// row is a line, and there are no growth and no bars:
 //
-//	{"area","work","who","n","ms","min_ms","requests","bytes","peak_mib","runs"}
+//	{"area","work","who","n","size","ms","min_ms","requests","verbs","sent","received","peak_mib","ready_mib","runs"}
 //
-// where ms is the median; peak_mib is 0 where the system does not tell.
+// where ms is the median; peak_mib is 0 where the system does not tell. A request with dryRun is of the verb "dry-run".
 //
 // # The area apply
 //
 // n objects of five kinds (ConfigMap, Secret, ServiceAccount, Service, Deployment) in a fresh namespace, on one API server
 // that stores them and runs no controllers. The works follow upon each other: create; no-op, the same again; one-changed,
-// a value of one ConfigMap is another; prune, all but one object are to go.
+// a value of one ConfigMap is another; prune, all but one object are to go. Nobody waits for health.
 //
 //   - gitopskit: a new Applier for each work; it finds out itself what to prune, by its inventory.
 //   - fluxcd/pkg/ssa@4 and @32: ApplyAll as Flux's kustomize-controller calls it, with a concurrency of 4, Flux's default,
 //     and of 32; without its limit of requests a second. It has no inventory: prune is DeleteAll of what it is told.
+//   - cli-utils: its Applier with its inventory in a ConfigMap, server-side, without a limit of requests a second. Its watch
+//     of the objects is off, for it only feeds the waits for health. It has no concurrency to set. Its discovery cache is
+//     warm after its first create.
 //   - kubectl: apply --server-side --force-conflicts --validate=false, and for prune delete --wait=false of a file that
 //     names what is to go; where it is installed. Without --validate=false it takes about 45 ms more for each object, as
 //     it reads the server's schema anew each time. Its time is that of the whole process. Its discovery cache is warm
-//     after its first create. Its peak memory cannot be told below that of the process that starts it, about 50 MiB.
-//   - bare: 32 workers that PATCH bodies marshalled beforehand, all of them also where one changed, or DELETE: what the
-//     server can take.
-//   - bare-list: one metadata-only LIST by label for each kind, and one PATCH where one changed, known beforehand: what
-//     knowing costs at least.
+//     after its first create. Its peak memory cannot be told below that of the process that starts it, about 15 MiB.
+//   - bare: 32 workers that PATCH bodies marshalled beforehand, all of them also where one changed, or DELETE what was
+//     looked up beforehand, with the bodies, parameters and headers that gitopskit sends: what the server can take.
+//   - bare-list: one metadata-only LIST by label for each kind, as gitopskit sends it, its answer read and not decoded, and
+//     one PATCH where one changed, known beforehand: what knowing costs at least.
 package main
 
 import (
@@ -63,6 +71,8 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+
+	"github.com/gitopskit/gitopskit/internal/bench/work"
 )
 
 // An area is a part of the library that is compared with its peers.
@@ -77,21 +87,16 @@ var areas = []area{
 
 // Options are those of the command line.
 type options struct {
-	n       int            // objects
-	size    int            // bytes added to each object
-	runs    int            // timed ones
+	scales  []scale
 	who     *regexp.Regexp // the contenders that take part
 	kubectl string         // name or path
 	profile string         // folder for CPU profiles; empty: none
 	log     io.Writer      // what a person reads while it runs
 	// after is called when a contender has done a work; tests look at the server then. It may be nil.
-	after func(j job) error
+	after func(j work.Job) error
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == measureCommand {
-		os.Exit(measureMain(os.Stdin, os.Stdout, os.Stderr))
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -110,9 +115,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { usage(flags) }
-	flags.IntVar(&o.n, "n", 1000, "how many objects, at least 2")
-	flags.IntVar(&o.size, "size", 0, "bytes added to each object, up to 200000")
-	flags.IntVar(&o.runs, "runs", 3, "timed runs of each contender")
+	n := flags.String("n", "1000", "how many objects, at least 2; or several numbers, with commas")
+	size := flags.String("size", "0", "bytes added to each object, up to 200000; or several numbers")
+	runs := flags.String("runs", "3", "timed runs of each contender; or one number for each of n")
 	who := flags.String("who", ".", "regular expression of the contenders that take part")
 	flags.StringVar(&o.kubectl, "kubectl", "kubectl", "name or path of kubectl; it is left out where it is not found")
 	flags.StringVar(&o.profile, "profile", "", "existing folder for CPU profiles of the timed work")
@@ -125,10 +130,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		flags.Usage()
 		return fmt.Errorf("reading the arguments %q: name one area, then flags", args)
 	}
-	if o.n < 2 || o.runs < 1 || o.size < 0 || o.size > 200_000 {
-		return fmt.Errorf("reading the arguments: n is %d, runs is %d, size is %d, which is out of range", o.n, o.runs, o.size)
-	}
 	var err error
+	if o.scales, err = readScales(*n, *size, *runs); err != nil {
+		return fmt.Errorf("reading the arguments: %w", err)
+	}
 	if o.who, err = regexp.Compile(*who); err != nil {
 		return fmt.Errorf("reading the expression of the contenders: %w", err)
 	}
@@ -139,7 +144,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *asJSON {
 		return printJSON(stdout, rows)
 	}
-	printTable(stdout, o, rows)
+	printTable(stdout, rows)
+	printGrowth(stdout, rows)
+	printBars(stdout, rows)
 	return nil
 }
 

@@ -8,18 +8,27 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strings"
+	"sync"
 	"sync/atomic"
 
+	"github.com/gitopskit/gitopskit/internal/bench/work"
 	"k8s.io/client-go/rest"
 )
 
-// warmPath is asked for to open a connection. Nobody's work asks for it, so the proxy does not count it.
-const warmPath = "/livez"
+// A traffic is what passed between a client and the server. Bytes are of bodies, as they are on the wire.
+type traffic struct {
+	requests, sent, received int64
+	verbs                    map[string]int64
+}
 
 // A proxy stands before an API server and counts what passes, with HTTP/2 on either side.
 type proxy struct {
 	*httptest.Server
-	requests, bytes atomic.Int64
+	sent, received atomic.Int64
+
+	mu    sync.Mutex
+	verbs map[string]int64
 }
 
 func newProxy(config *rest.Config) (*proxy, error) {
@@ -33,22 +42,22 @@ func newProxy(config *rest.Config) (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{}
+	p := &proxy{verbs: make(map[string]int64)}
 	reverse := &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		Transport: transport,
 		ErrorLog:  log.New(io.Discard, "", 0), // the client gets a 502
 		ModifyResponse: func(r *http.Response) error {
-			if r.Request.URL.Path != warmPath {
-				r.Body = &counted{r.Body, &p.bytes}
+			if isWork(r.Request) {
+				r.Body = &counted{r.Body, &p.received}
 			}
 			return nil
 		},
 	}
 	p.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != warmPath {
-			p.requests.Add(1)
-			r.Body = &counted{r.Body, &p.bytes}
+		if isWork(r) {
+			p.count(verbOf(r))
+			r.Body = &counted{r.Body, &p.sent}
 		}
 		reverse.ServeHTTP(w, r)
 	}))
@@ -57,13 +66,61 @@ func newProxy(config *rest.Config) (*proxy, error) {
 	return p, nil
 }
 
+// isWork tells whether a request counts.
+func isWork(r *http.Request) bool {
+	return r.URL.Path != work.WarmPath && r.Header.Get(work.PreparingHeader) == ""
+}
+
 // certificate returns the one that clients have to trust, as PEM.
 func (p *proxy) certificate() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw})
 }
 
+func (p *proxy) count(verb string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.verbs[verb]++
+}
+
 // take returns what passed since the last call.
-func (p *proxy) take() (requests, bytes int64) { return p.requests.Swap(0), p.bytes.Swap(0) }
+func (p *proxy) take() traffic {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := traffic{sent: p.sent.Swap(0), received: p.received.Swap(0), verbs: p.verbs}
+	p.verbs = make(map[string]int64)
+	for _, n := range t.verbs {
+		t.requests += n
+	}
+	return t
+}
+
+// verbOf tells reads apart as the API server does, and writes that are not meant from those that are.
+func verbOf(r *http.Request) string {
+	query := r.URL.Query()
+	switch {
+	case query.Has("dryRun"):
+		return "dry-run"
+	case query.Get("watch") == "true" || query.Get("watch") == "1":
+		return "WATCH"
+	case r.Method == http.MethodGet && isCollection(r.URL.Path):
+		return "LIST"
+	}
+	return r.Method
+}
+
+// isCollection tells whether the path is one of objects of a kind, and not of one object or of discovery.
+func isCollection(path string) bool {
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	switch {
+	case parts[0] == "api" && len(parts) > 2:
+		parts = parts[2:]
+	case parts[0] == "apis" && len(parts) > 3:
+		parts = parts[3:]
+	default:
+		return false
+	}
+	return len(parts) == 1 || len(parts) == 3 && parts[0] == "namespaces"
+}
 
 type counted struct {
 	io.ReadCloser

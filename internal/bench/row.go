@@ -3,36 +3,40 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
+	"strings"
+
+	"github.com/gitopskit/gitopskit/internal/bench/work"
 )
 
-// A row is what one contender's work cost.
+// A row is what one contender's work cost at one scale.
 type row struct {
-	Area     string  `json:"area"`
-	Work     string  `json:"work"`
-	Who      string  `json:"who"`
-	N        int     `json:"n"`
-	MS       float64 `json:"ms"` // the median
-	MinMS    float64 `json:"min_ms"`
-	Requests int64   `json:"requests"`
-	Bytes    int64   `json:"bytes"`    // of the requests' and the answers' bodies
-	PeakMiB  float64 `json:"peak_mib"` // the greatest; 0: not known
-	Runs     int     `json:"runs"`
-}
-
-// A sample is what measuring one work once gave.
-type sample struct {
-	MS      float64
-	PeakMiB float64
+	Area     string           `json:"area"`
+	Work     string           `json:"work"`
+	Who      string           `json:"who"`
+	N        int              `json:"n"`
+	Size     int              `json:"size"`
+	MS       float64          `json:"ms"` // the median
+	MinMS    float64          `json:"min_ms"`
+	Requests int64            `json:"requests"`
+	Verbs    map[string]int64 `json:"verbs"`     // requests by verb
+	Sent     int64            `json:"sent"`      // bytes of the requests' bodies
+	Received int64            `json:"received"`  // bytes of the answers' bodies
+	PeakMiB  float64          `json:"peak_mib"`  // the greatest of resident memory; 0: not known
+	ReadyMiB float64          `json:"ready_mib"` // the part of it that was there before the work: program and objects
+	Runs     int              `json:"runs"`
 }
 
 // summarize fills a row from its samples, of which there is at least one.
-func (r *row) summarize(samples []sample) {
+func (r *row) summarize(samples []work.Sample) {
 	var times []float64
 	for _, s := range samples {
 		times = append(times, s.MS)
-		r.PeakMiB = max(r.PeakMiB, round(s.PeakMiB, 10))
+		if s.PeakMiB >= r.PeakMiB {
+			r.PeakMiB, r.ReadyMiB = round(s.PeakMiB, 10), round(s.ReadyMiB, 10)
+		}
 	}
 	r.Runs, r.MS, r.MinMS = len(samples), round(median(times), 100), round(slices.Min(times), 100)
 }
@@ -53,36 +57,54 @@ func median(values []float64) float64 {
 // round keeps parts of a unit: 100 for two decimals.
 func round(v, parts float64) float64 { return math.Round(v*parts) / parts }
 
-// printTable prints the rows for people, a paragraph for each work.
-func printTable(w io.Writer, o options, rows []row) {
-	if len(rows) == 0 {
-		return
-	}
-	fmt.Fprintf(w, "%s: n %d, %d bytes added to each object, %d timed runs of each in turn\n", rows[0].Area, o.n, o.size, o.runs)
-	work := ""
+// printTable prints the rows for people: for each scale a paragraph for each work.
+func printTable(w io.Writer, rows []row) {
+	var last row
 	for _, r := range rows {
-		if r.Work != work {
-			work = r.Work
-			fmt.Fprintf(w, "\n%-12s %-18s %11s %11s %9s %11s %9s %12s\n",
-				"work", "who", "median ms", "min ms", "requests", "KiB", "peak MiB", "x gitopskit")
+		if r.N != last.N || r.Size != last.Size {
+			fmt.Fprintf(w, "%s: n %d, %d bytes added to each object, %d timed runs of each in turn\n", r.Area, r.N, r.Size, r.Runs)
+			last.Work = ""
 		}
-		peak := "-"
-		if r.PeakMiB > 0 {
-			peak = fmt.Sprintf("%.1f", r.PeakMiB)
+		if r.Work != last.Work {
+			fmt.Fprintf(w, "\n%-12s %-18s %11s %11s %11s %11s %11s %9s %9s  %s\n", "work", "who", "median ms", "min ms",
+				"x gitopskit", "sent KiB", "recv KiB", "peak MiB", "of these", "requests")
 		}
-		fmt.Fprintf(w, "%-12s %-18s %11.1f %11.1f %9d %11.1f %9s %12s\n",
-			r.Work, r.Who, r.MS, r.MinMS, r.Requests, float64(r.Bytes)/1024, peak, ratio(rows, r))
+		last = r
+		fmt.Fprintf(w, "%-12s %-18s %11.1f %11.1f %11s %11.1f %11.1f %9s %9s  %d: %s\n", r.Work, r.Who, r.MS, r.MinMS,
+			ratio(rows, r), float64(r.Sent)/1024, float64(r.Received)/1024, mib(r.PeakMiB), mib(r.ReadyMiB), r.Requests, verbs(r.Verbs))
 	}
 	fmt.Fprint(w, "\nRequests and bytes of bodies are from a round through a counting proxy that was not timed. Peak memory is the\n",
-		"whole process's, with the objects. The last column is the ratio of the medians. kubectl's time is its process's.\n")
+		"whole process's during the work; of these were there before it: the program and the objects. x is the ratio of the\n",
+		"medians. kubectl's time is its process's.\n")
 }
 
-// ratio returns the row's median as a multiple of gitopskit's for the same work.
+func mib(v float64) string {
+	if v == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f", v)
+}
+
+func verbs(counts map[string]int64) string {
+	var parts []string
+	for _, verb := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[verb], verb))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// ratio returns the row's median as a multiple of gitopskit's for the same work at the same scale.
 func ratio(rows []row, r row) string {
-	for _, ours := range rows {
-		if ours.Who == ourselves && ours.Work == r.Work && ours.Area == r.Area && ours.MS > 0 {
-			return fmt.Sprintf("%.2f", r.MS/ours.MS)
-		}
+	if ours, ok := find(rows, r.N, r.Size, r.Work, ourselves); ok && ours.MS > 0 {
+		return fmt.Sprintf("%.2f", r.MS/ours.MS)
 	}
 	return "-"
+}
+
+func find(rows []row, n, size int, work, who string) (row, bool) {
+	i := slices.IndexFunc(rows, func(r row) bool { return r.N == n && r.Size == size && r.Work == work && r.Who == who })
+	if i < 0 {
+		return row{}, false
+	}
+	return rows[i], true
 }

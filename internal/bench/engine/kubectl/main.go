@@ -1,3 +1,4 @@
+// The program that starts kubectl.
 package main
 
 import (
@@ -11,35 +12,27 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"github.com/gitopskit/gitopskit/internal/bench/work"
 )
 
-func findKubectl(name string) (string, error) {
-	path, err := exec.LookPath(name)
-	if err != nil {
-		return "", err
-	}
-	return filepath.Abs(path)
-}
+func main() { work.Main(work.Engine{Prepare: prepare, Child: true}) }
 
-// prepareKubectl writes the objects to a file, one by one: what this process holds in memory when it starts kubectl
+// prepare writes the objects to a file, one by one: what this process holds in memory when it starts kubectl
 // counts as kubectl's.
-func prepareKubectl(_ context.Context, j job) (func(context.Context) error, error) {
+func prepare(_ context.Context, j work.Job) (func(context.Context) error, error) {
 	kubeconfig, manifests := filepath.Join(j.Folder, "kubeconfig"), filepath.Join(j.Folder, j.Work+".json")
-	if err := writeKubeconfig(kubeconfig, j); err != nil {
+	if err := j.WriteKubeconfig(kubeconfig); err != nil {
 		return nil, err
 	}
 	// With its validation, which reads the schema anew for each object, 300 objects take kubectl 1.32 15 s.
 	first, verb := 0, []string{"apply", "--server-side", "--force-conflicts", "--validate=false"}
-	if j.Work == workPrune {
+	if j.Work == work.Prune {
 		first, verb = 1, []string{"delete", "--wait=false"}
 	}
 	if err := writeManifests(manifests, j, first); err != nil {
 		return nil, err
 	}
-	// The cache of discovery is kept for all namespaces and is by server, as it would be at home.
-	args := append([]string{"--kubeconfig", kubeconfig, "--cache-dir", filepath.Join(filepath.Dir(j.Folder), "cache")}, verb...)
+	args := append([]string{"--kubeconfig", kubeconfig, "--cache-dir", j.Cache}, verb...)
 	return func(ctx context.Context) error {
 		var out, said bytes.Buffer
 		cmd := exec.CommandContext(ctx, j.Kubectl, append(args, "-f", manifests)...)
@@ -54,7 +47,7 @@ func prepareKubectl(_ context.Context, j job) (func(context.Context) error, erro
 	}, nil
 }
 
-func writeManifests(file string, j job, first int) (err error) {
+func writeManifests(file string, j work.Job, first int) (err error) {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -63,18 +56,9 @@ func writeManifests(file string, j job, first int) (err error) {
 	w := bufio.NewWriter(f)
 	encoder := json.NewEncoder(w)
 	for i := first; i < j.N; i++ {
-		if err := encoder.Encode(j.object(i).Object); err != nil {
+		if err := encoder.Encode(j.Object(i).Object); err != nil {
 			return err
 		}
 	}
 	return w.Flush()
-}
-
-func writeKubeconfig(file string, j job) error {
-	c := clientcmdapi.NewConfig()
-	c.Clusters["bench"] = &clientcmdapi.Cluster{Server: j.Host, CertificateAuthorityData: j.CA}
-	c.AuthInfos["bench"] = &clientcmdapi.AuthInfo{Token: j.Token}
-	c.Contexts["bench"] = &clientcmdapi.Context{Cluster: "bench", AuthInfo: "bench", Namespace: j.Namespace}
-	c.CurrentContext = "bench"
-	return clientcmd.WriteToFile(*c, file)
 }

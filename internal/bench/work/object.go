@@ -1,4 +1,4 @@
-package main
+package work
 
 import (
 	"encoding/base64"
@@ -8,15 +8,21 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// A kind is one of those that the objects are of in turn.
-type kind struct {
-	apiVersion, name string
+// A Kind is one of those that the objects are of in turn.
+type Kind struct {
+	APIVersion, Name string
 	path             string // of the API, up to the namespace
 	plural           string
 	fill             func(o map[string]any, name, revision, payload string)
 }
 
-var kinds = []kind{
+// Path returns the path of the kind's objects in a namespace.
+func (k Kind) Path(namespace string) string {
+	return k.path + "/namespaces/" + namespace + "/" + k.plural
+}
+
+// Kinds are those of the objects.
+var Kinds = []Kind{
 	{"v1", "ConfigMap", "/api/v1", "configmaps", fillConfigMap}, // first: the object that changes
 	{"v1", "Secret", "/api/v1", "secrets", fillSecret},
 	{"v1", "ServiceAccount", "/api/v1", "serviceaccounts", fillServiceAccount},
@@ -24,33 +30,32 @@ var kinds = []kind{
 	{"apps/v1", "Deployment", "/apis/apps/v1", "deployments", fillDeployment},
 }
 
+// All objects have this label, and nothing else has.
 const (
-	// partOf is the label of all objects; bare-list asks by it.
-	partOf      = "app.kubernetes.io/part-of"
-	partOfValue = "bench"
+	Label      = "app.kubernetes.io/part-of"
+	LabelValue = "bench"
 )
 
-func kindOf(i int) kind { return kinds[i%len(kinds)] }
+// KindOf returns the kind of the object with the number i.
+func KindOf(i int) Kind { return Kinds[i%len(Kinds)] }
 
-func nameOf(i int) string { return fmt.Sprintf("app-%05d", i) }
+// NameOf returns the name of the object with the number i.
+func NameOf(i int) string { return fmt.Sprintf("app-%05d", i) }
 
-// pathOf returns the path of an object on the API server.
-func pathOf(i int, namespace string) string {
-	k := kindOf(i)
-	return k.path + "/namespaces/" + namespace + "/" + k.plural + "/" + nameOf(i)
-}
+// PathOf returns the path of the object with the number i on the API server.
+func PathOf(i int, namespace string) string { return KindOf(i).Path(namespace) + "/" + NameOf(i) }
 
 // object makes the object with the number i, always the same one. Size is how many bytes are added to it; a changed one
 // differs in a single value, if it is a ConfigMap.
 func object(i, size int, namespace string, changed bool) *unstructured.Unstructured {
-	k, name, revision := kindOf(i), nameOf(i), "1"
+	k, name, revision := KindOf(i), NameOf(i), "1"
 	if changed {
 		revision = "2"
 	}
 	o := map[string]any{
-		"apiVersion": k.apiVersion, "kind": k.name,
+		"apiVersion": k.APIVersion, "kind": k.Name,
 		"metadata": map[string]any{"name": name, "namespace": namespace,
-			"labels": map[string]any{partOf: partOfValue, "app.kubernetes.io/name": name}},
+			"labels": map[string]any{Label: LabelValue, "app.kubernetes.io/name": name}},
 	}
 	k.fill(o, name, revision, payload(i, size))
 	return &unstructured.Unstructured{Object: o}
