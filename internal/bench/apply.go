@@ -51,7 +51,11 @@ func runApply(ctx context.Context, o options) (rows []row, err error) {
 		if err := r.run(ctx, whos); err != nil {
 			return nil, err
 		}
-		rows = append(rows, r.rows(whos)...)
+		measured := r.rows(whos)
+		if err := o.print(measured); err != nil {
+			return nil, err
+		}
+		rows = append(rows, measured...)
 	}
 	return rows, nil
 }

@@ -40,7 +40,8 @@ func mebibytes(r row) float64 { return r.PeakMiB }
 // printBars prints for each scale and bar the two figures, their ratio, the bar, and whether it is met. It is for
 // information: machines are noisy.
 func printBars(w io.Writer, rows []row) {
-	fmt.Fprintf(w, "\nbars\n\n%8s %8s  %-16s %-18s %11s %11s %9s %10s\n", "n", "bytes", "what", "than", ourselves, "theirs", "ratio", "bar")
+	fmt.Fprintf(w, "\nbars\n\n%8s %8s  %-16s %-18s %11s %11s %9s %10s\n",
+		"n", "bytes", "what", "than", ourselves, "theirs", "ratio", "bar")
 	for _, s := range scalesOf(rows) {
 		for _, b := range bars {
 			if s.n >= b.from {

@@ -36,7 +36,8 @@ func TestMedian(t *testing.T) {
 
 func TestSummarizeTakesMedianLeastAndPeak(t *testing.T) {
 	var r row
-	r.summarize([]work.Sample{{MS: 3.14159, PeakMiB: 20.06, ReadyMiB: 9}, {MS: 1, PeakMiB: 30, ReadyMiB: 8}, {MS: 9, PeakMiB: 10, ReadyMiB: 7}})
+	r.summarize([]work.Sample{
+		{MS: 3.14159, PeakMiB: 20.06, ReadyMiB: 9}, {MS: 1, PeakMiB: 30, ReadyMiB: 8}, {MS: 9, PeakMiB: 10, ReadyMiB: 7}})
 	if want := (row{MS: 3.14, MinMS: 1, PeakMiB: 30, ReadyMiB: 8, Runs: 3}); !reflect.DeepEqual(r, want) {
 		t.Errorf("got %+v, want %+v", r, want)
 	}
@@ -62,10 +63,9 @@ func TestTableShowsRatioToGitopskit(t *testing.T) {
 		{Work: work.Create, Who: ourselves, N: 5, MS: 10, PeakMiB: 3, Requests: 7, Verbs: map[string]int64{"PATCH": 5, "GET": 2}},
 		{Work: work.Create, Who: "bare", N: 5, MS: 5},
 		{Work: work.Prune, Who: "bare", N: 5, MS: 5},
-		{Work: work.Create, Who: "bare", N: 50, MS: 5},
 	})
-	wantLines(t, out.String(), `create +gitopskit .* 1\.00 .* 7: 2 GET, 5 PATCH\n`, `create +bare +5\.0 .* 0\.50 .* -`,
-		`prune +bare +5\.0 +0\.0 +-`, `n 50,(.*\n)+create +bare +5\.0 +0\.0 +-`)
+	wantLines(t, out.String(), `n 5,`, `create +gitopskit .* 1\.00 .* 7: 2 GET, 5 PATCH\n`, `create +bare +5\.0 .* 0\.50 .* -`,
+		`prune +bare +5\.0 +0\.0 +-`)
 }
 
 func TestGrowthIsBesideTheColumnBefore(t *testing.T) {
@@ -146,7 +146,8 @@ func TestCommandLineRefusesWhatItCannotDo(t *testing.T) {
 // TestEveryContenderDoesTheWork looks at the server after each work of each contender in each round.
 func TestEveryContenderDoesTheWork(t *testing.T) {
 	const n = 20
-	o := options{scales: []scale{{n: n, runs: 1}}, who: regexp.MustCompile("."), kubectl: "kubectl", log: t.Output()}
+	o := options{scales: []scale{{n: n, runs: 1}}, who: regexp.MustCompile("."), kubectl: "kubectl", log: t.Output(),
+		print: func([]row) error { return nil }}
 	versions := make(map[string]map[string]string) // of a namespace's objects after the work before
 	o.after = func(j work.Job) error {
 		now := versionsOf(t, j)

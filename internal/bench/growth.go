@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -15,7 +14,7 @@ func printGrowth(w io.Writer, rows []row) {
 		return
 	}
 	for _, size := range sizes {
-		fmt.Fprintf(w, "\ngrowth, %d bytes added to each object: median ms, and peak MiB; x is to the column before\n\n%-12s %-18s", size, "work", "who")
+		fmt.Fprintf(w, "\ngrowth, %d bytes added to each object; x is to the column before\n\n%-12s %-18s", size, "work", "who")
 		for _, n := range counts {
 			fmt.Fprintf(w, " %18s", fmt.Sprintf("ms at %d", n))
 		}
@@ -54,8 +53,8 @@ func steps(rows []row, r row, counts []int, cost func(row) float64) string {
 }
 
 // distinct returns the values of the rows in order.
-func distinct[T cmp.Ordered](rows []row, value func(row) T) []T {
-	var values []T
+func distinct(rows []row, value func(row) int) []int {
+	var values []int
 	for _, r := range rows {
 		values = append(values, value(r))
 	}

@@ -88,10 +88,11 @@ var areas = []area{
 // Options are those of the command line.
 type options struct {
 	scales  []scale
-	who     *regexp.Regexp // the contenders that take part
-	kubectl string         // name or path
-	profile string         // folder for CPU profiles; empty: none
-	log     io.Writer      // what a person reads while it runs
+	who     *regexp.Regexp    // the contenders that take part
+	kubectl string            // name or path
+	profile string            // folder for CPU profiles; empty: none
+	log     io.Writer         // what a person reads while it runs
+	print   func([]row) error // what is measured at one scale
 	// after is called when a contender has done a work; tests look at the server then. It may be nil.
 	after func(j work.Job) error
 }
@@ -137,16 +138,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.who, err = regexp.Compile(*who); err != nil {
 		return fmt.Errorf("reading the expression of the contenders: %w", err)
 	}
+	o.print = func(rows []row) error {
+		if *asJSON {
+			return printJSON(stdout, rows)
+		}
+		printTable(stdout, rows)
+		return nil
+	}
 	rows, err := a.run(ctx, o)
 	if err != nil {
 		return fmt.Errorf("measuring %s: %w", a.name, err)
 	}
-	if *asJSON {
-		return printJSON(stdout, rows)
+	if !*asJSON {
+		printNotes(stdout)
+		printGrowth(stdout, rows)
+		printBars(stdout, rows)
 	}
-	printTable(stdout, rows)
-	printGrowth(stdout, rows)
-	printBars(stdout, rows)
 	return nil
 }
 

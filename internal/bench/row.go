@@ -57,23 +57,27 @@ func median(values []float64) float64 {
 // round keeps parts of a unit: 100 for two decimals.
 func round(v, parts float64) float64 { return math.Round(v*parts) / parts }
 
-// printTable prints the rows for people: for each scale a paragraph for each work.
+// printTable prints the rows of one scale for people, a paragraph for each work.
 func printTable(w io.Writer, rows []row) {
-	var last row
-	for _, r := range rows {
-		if r.N != last.N || r.Size != last.Size {
+	work := ""
+	for i, r := range rows {
+		if i == 0 {
 			fmt.Fprintf(w, "%s: n %d, %d bytes added to each object, %d timed runs of each in turn\n", r.Area, r.N, r.Size, r.Runs)
-			last.Work = ""
 		}
-		if r.Work != last.Work {
+		if r.Work != work {
+			work = r.Work
 			fmt.Fprintf(w, "\n%-12s %-18s %11s %11s %11s %11s %11s %9s %9s  %s\n", "work", "who", "median ms", "min ms",
 				"x gitopskit", "sent KiB", "recv KiB", "peak MiB", "of these", "requests")
 		}
-		last = r
 		fmt.Fprintf(w, "%-12s %-18s %11.1f %11.1f %11s %11.1f %11.1f %9s %9s  %d: %s\n", r.Work, r.Who, r.MS, r.MinMS,
 			ratio(rows, r), float64(r.Sent)/1024, float64(r.Received)/1024, mib(r.PeakMiB), mib(r.ReadyMiB), r.Requests, verbs(r.Verbs))
 	}
-	fmt.Fprint(w, "\nRequests and bytes of bodies are from a round through a counting proxy that was not timed. Peak memory is the\n",
+	fmt.Fprintln(w)
+}
+
+// printNotes says what the columns are.
+func printNotes(w io.Writer) {
+	fmt.Fprint(w, "Requests and bytes of bodies are from a round through a counting proxy that was not timed. Peak memory is the\n",
 		"whole process's during the work; of these were there before it: the program and the objects. x is the ratio of the\n",
 		"medians. kubectl's time is its process's.\n")
 }
