@@ -25,6 +25,7 @@ func (a *Applier) Apply(ctx context.Context, set Set) (*Result, error) {
 type run struct {
 	*Applier
 	set    Set
+	label  string // of the members
 	result *Result
 
 	parent  *parent
@@ -44,7 +45,7 @@ type run struct {
 	answered func(Ref, *partialObject)
 }
 
-func newRun(a *Applier, set Set) *run { return &run{Applier: a, set: set, result: &Result{ID: set.ID}} }
+func newRun(a *Applier, set Set) *run { return &run{Applier: a, set: set, label: set.ID.label(), result: &Result{ID: set.ID}} }
 
 func (r *run) apply(ctx context.Context) error {
 	if err := r.prepare(ctx); err != nil {
@@ -91,11 +92,24 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.planPrune(); err != nil {
 		return err
 	}
-	if err := r.observe(ctx); err != nil {
+	intents := sync.OnceFunc(r.sumIntents)
+	go intents() // while the server answers
+	err = r.observe(ctx)
+	intents()
+	if err != nil {
 		return err
 	}
 	r.compare()
 	return r.nameOwners(ctx)
+}
+
+// sumIntents sums the members' manifests.
+func (r *run) sumIntents() {
+	for _, m := range r.members {
+		if m.err == nil {
+			m.intent = intent(m.manifest, r.opts.FieldManager, m.ignored)
+		}
+	}
 }
 
 // planPrune lists what the inventory has and the set has not, and refuses what is more likely a mistake.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -62,18 +63,17 @@ func (a *Applier) members(ctx context.Context, set Set, inv *inventory) ([]*memb
 
 // addNeeds finds what depends on what, where any object says so.
 func addNeeds(members []*member) error {
-	nodes, any := make([]node, len(members)), false
+	if !slices.ContainsFunc(members, (*member).saysNeeds) {
+		return nil
+	}
+	nodes := make([]node, len(members))
 	for i, m := range members {
-		annotations := annotationsOf(m.manifest)
-		_, says := annotations[dependsOn]
-		any = any || says
-		nodes[i] = node{ref: m.ref, annotations: annotations}
+		metadata, _ := m.manifest["metadata"].(map[string]any)
+		annotations, _ := metadata["annotations"].(map[string]any)
+		nodes[i] = node{ref: m.ref, annotations: textsOf(annotations)}
 		if m.ref.groupKind() == definitionKind {
 			nodes[i].defines = definedKind(m.manifest)
 		}
-	}
-	if !any {
-		return nil
 	}
 	needs, err := dependencies(nodes)
 	for i, m := range members {
@@ -82,12 +82,15 @@ func addNeeds(members []*member) error {
 	return err
 }
 
-func annotationsOf(manifest map[string]any) map[string]string { return texts(manifest, "annotations") }
+func (m *member) saysNeeds() bool {
+	metadata, _ := m.manifest["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	_, says := annotations[dependsOn]
+	return says
+}
 
-// texts returns the labels or annotations of a manifest.
-func texts(manifest map[string]any, field string) map[string]string {
-	metadata, _ := manifest["metadata"].(map[string]any)
-	values, _ := metadata[field].(map[string]any)
+// textsOf returns labels or annotations of a manifest.
+func textsOf(values map[string]any) map[string]string {
 	if len(values) == 0 {
 		return nil
 	}
@@ -155,8 +158,11 @@ func (a *Applier) place(m *member, o *unstructured.Unstructured, set Set, label 
 	labels[partOfLabel] = label
 	metadata["labels"] = labels
 	m.manifest["metadata"] = metadata
-	texts := texts(m.manifest, "labels")
-	m.policy = policyOf(annotationsOf(m.manifest), texts)
-	m.ignored = a.ignore.pointers(m.ref, texts)
-	m.intent = intent(m.manifest, a.opts.FieldManager, m.ignored)
+	annotations, _ := given["annotations"].(map[string]any)
+	if hasPolicy(annotations, labels) {
+		m.policy = policyOf(textsOf(annotations), textsOf(labels))
+	}
+	if len(a.ignore) > 0 {
+		m.ignored = a.ignore.pointers(m.ref, textsOf(labels))
+	}
 }

@@ -109,13 +109,13 @@ func (r *run) claim(change *Change, m *member, seen *partialObject, known bool) 
 		return true
 	}
 	ignore := m.policy.ignore
-	if seen != nil {
+	if seen != nil && hasPolicy(seen.Annotations, seen.Labels) {
 		ignore = cmp.Or(ignore, policyOf(seen.Annotations, seen.Labels).ignore)
 	}
 	switch {
 	case ignore != "":
 		return leave(Skipped, fmt.Errorf("%w: %s", ErrProtected, ignore))
-	case label != "" && label != r.set.ID.label() && r.opts.Adopt != AdoptAlways:
+	case label != "" && label != r.label && r.opts.Adopt != AdoptAlways:
 		return leave(Failed, &ownedError{label: label})
 	case seen != nil && !known && label == "" && r.opts.Adopt == AdoptNone:
 		return leave(Failed, fmt.Errorf("%w; delete it, or set Adopt to %q", ErrExists, AdoptFree))

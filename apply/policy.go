@@ -80,6 +80,27 @@ func policyOf(annotations, labels map[string]string) policy {
 	return p
 }
 
+// policyKeys are the annotations and labels that say something to policyOf.
+var policyKeys = map[string]bool{
+	fluxPrefix + "ssa": true, fluxPrefix + "reconcile": true, fluxPrefix + "prune": true, fluxPrefix + "force": true,
+	argoSyncOptions: true, helmResourcePolicy: true, lifecycleDeletion: true, cliUtilsOnRemove: true,
+}
+
+// hasPolicy tells whether any is there; most objects have none, and policyOf is spared them.
+func hasPolicy[V any](annotations, labels map[string]V) bool {
+	for key := range annotations {
+		if policyKeys[key] {
+			return true
+		}
+	}
+	for key := range labels {
+		if policyKeys[key] {
+			return true
+		}
+	}
+	return false
+}
+
 // says returns the annotation or label and its value, as they were written, where the value is one that means something.
 func says(from map[string]string, key string, means func(string) bool) string {
 	if value, ok := from[key]; ok && means(value) {
