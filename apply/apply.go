@@ -30,22 +30,25 @@ type run struct {
 
 	parent  *parent
 	was     *inventory // as read
-	now     *inventory // as it is to be written
+	now     *inventory // as it is to be written; the same where nothing is to be done
 	live    live
 	members []*member
 	changes []Change // one for each member, in the set's order; those with an empty Action are yet to be sent
 	prune   []Ref    // in the inventory's order
 	home    *Change  // of the parent's own namespace, where it is no longer in the set
 
-	revalidate bool // send also what looks unchanged
-	ahead      bool // the inventory is to be written before anything is sent
+	digester   digester // of compare
+	revalidate bool     // send also what looks unchanged
+	ahead      bool     // the inventory is to be written before anything is sent
 
 	noting   sync.Mutex // held while now, sent and answered are touched
 	sent     bool       // something was, or may have been
 	answered func(Ref, *partialObject)
 }
 
-func newRun(a *Applier, set Set) *run { return &run{Applier: a, set: set, label: set.ID.label(), result: &Result{ID: set.ID}} }
+func newRun(a *Applier, set Set) *run {
+	return &run{Applier: a, set: set, label: set.ID.label(), result: &Result{ID: set.ID}}
+}
 
 func (r *run) apply(ctx context.Context) error {
 	if err := r.prepare(ctx); err != nil {
@@ -105,9 +108,10 @@ func (r *run) prepare(ctx context.Context) error {
 
 // sumIntents sums the members' manifests.
 func (r *run) sumIntents() {
+	var d digester
 	for _, m := range r.members {
 		if m.err == nil {
-			m.intent = intent(m.manifest, r.opts.FieldManager, m.ignored)
+			m.intent = d.intent(m.manifest(), r.opts.FieldManager, m.ignored)
 		}
 	}
 }
@@ -145,11 +149,13 @@ func (r *run) planPrune() error {
 // all that may come. Of what is about to be changed the sums stay, since after a crash they no longer fit what is there;
 // but not where fields are ignored, for then only who owns the fields is in the sum.
 func (r *run) compare() {
-	r.now = r.was.clone()
+	r.now = r.was
 	age := time.Since(r.was.revalidated)
 	r.revalidate = age < 0 || age > r.opts.RevalidateAfter
 	r.ahead = len(r.prune) > 0
 	r.changes = make([]Change, len(r.members))
+	var todo bool
+	var added []int // the places of those to be written ahead
 	for i, m := range r.members {
 		r.changes[i].Ref = m.ref
 		if m.err != nil {
@@ -158,28 +164,34 @@ func (r *run) compare() {
 		}
 		id := m.ref.identity()
 		e, known := r.was.entries[id]
-		if known {
-			r.now.kinds[m.ref.groupKind()] = m.resource
-		}
 		seen := r.live.objects[id]
 		if r.claim(&r.changes[i], m, seen, known) {
 			continue
 		}
-		switch {
-		case known && !r.revalidate && r.unchanged(m, e, seen):
+		if known && !r.revalidate && r.unchanged(m, e, seen) {
 			r.changes[i].Action = Unchanged
-		case !known || e.intent != m.intent:
-			r.ahead = true
-			if !known || len(m.ignored) > 0 {
-				r.now.add(m.ref, m.resource, entry{})
-			}
+			continue
 		}
+		todo = true
+		if !known || e.intent != m.intent {
+			r.ahead = true
+		}
+		if !known || e.intent != m.intent && len(m.ignored) > 0 {
+			added = append(added, i)
+		}
+	}
+	if todo || r.ahead || r.revalidate {
+		r.now = r.was.clone()
+	}
+	for _, i := range added {
+		r.now.add(r.members[i].ref, r.members[i].resource, entry{})
 	}
 }
 
 // unchanged tells whether the server would answer to the manifest with what it already has.
 func (r *run) unchanged(m *member, e entry, seen *partialObject) bool {
-	return e.applied && e.intent == m.intent && seen != nil && seen.DeletionTimestamp == nil && e.fingerprint == m.fingerprint(seen, r.opts.FieldManager)
+	return e.applied && e.intent == m.intent && seen != nil && seen.DeletionTimestamp == nil &&
+		e.fingerprint == m.fingerprintBy(&r.digester, seen, r.opts.FieldManager)
 }
 
 // writeAhead writes the inventory before anything is sent that another applier of the set would not send as well: another

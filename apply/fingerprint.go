@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"hash"
 	"math"
 	"slices"
 	"strconv"
@@ -19,7 +18,10 @@ type sum [12]byte
 
 // intent is the sum of a manifest, of who sends it, and of what of it is left to others.
 func intent(manifest map[string]any, manager string, ignored []pointer) sum {
-	d := digester{Hash: sha256.New()}
+	return new(digester).intent(manifest, manager, ignored)
+}
+
+func (d *digester) intent(manifest map[string]any, manager string, ignored []pointer) sum {
 	d.text(manager)
 	for _, p := range ignored {
 		for _, part := range p {
@@ -39,19 +41,22 @@ var priorityClass = schema.GroupKind{Group: "scheduling.k8s.io", Kind: "Priority
 // Who changed what else is in managedFields, of which the status is none of ours. A kind without a generation is as its
 // resourceVersion says. Where fields are left to others, only what the manager owns counts.
 func (m *member) fingerprint(live *metav1.PartialObjectMetadata, manager string) sum {
+	return m.fingerprintBy(new(digester), live, manager)
+}
+
+func (m *member) fingerprintBy(d *digester, live *metav1.PartialObjectMetadata, manager string) sum {
 	if len(m.ignored) > 0 {
 		return ownedSum(live, manager)
 	}
-	d := digester{Hash: sha256.New()}
 	d.text(string(live.UID))
 	if live.Generation == 0 || m.ref.groupKind() == priorityClass {
 		d.text(live.ResourceVersion)
 		return d.short()
 	}
 	d.number(uint64(live.Generation))
-	wanted, _ := m.manifest["metadata"].(map[string]any)
-	d.wanted(live.Labels, wanted["labels"])
-	d.wanted(live.Annotations, wanted["annotations"])
+	d.text(live.Labels[partOfLabel])
+	d.wanted(live.Labels, m.given("labels"))
+	d.wanted(live.Annotations, m.given("annotations"))
 	for _, o := range live.OwnerReferences {
 		d.text(fmt.Sprintf("%s %s %s %s %v %v", o.UID, o.APIVersion, o.Kind, o.Name, o.Controller != nil && *o.Controller,
 			o.BlockOwnerDeletion != nil && *o.BlockOwnerDeletion))
@@ -74,27 +79,21 @@ func (m *member) fingerprint(live *metav1.PartialObjectMetadata, manager string)
 	return d.short()
 }
 
-// A digester feeds a hash with values, each with its kind and its length ahead, so that no two values look alike.
-type digester struct {
-	hash.Hash
-	buffer []byte
-}
+// A digester gathers values to be summed, each with its kind and its length ahead, so that no two values look alike. It
+// may be used again after short.
+type digester struct{ buffer []byte }
 
 func (d *digester) short() sum {
-	var s sum
-	copy(s[:], d.Sum(nil))
-	return s
+	whole := sha256.Sum256(d.buffer)
+	d.buffer = d.buffer[:0]
+	return sum(whole[:len(sum{})])
 }
 
-func (d *digester) number(n uint64) {
-	d.buffer = binary.BigEndian.AppendUint64(d.buffer[:0], n)
-	_, _ = d.Write(d.buffer)
-}
+func (d *digester) number(n uint64) { d.buffer = binary.BigEndian.AppendUint64(d.buffer, n) }
 
 func (d *digester) text(s string) {
-	d.buffer = binary.BigEndian.AppendUint64(d.buffer[:0], uint64(len(s)))
+	d.number(uint64(len(s)))
 	d.buffer = append(d.buffer, s...)
-	_, _ = d.Write(d.buffer)
 }
 
 func (d *digester) value(v any) {
@@ -138,9 +137,8 @@ func sortedKeys(m map[string]any) []string {
 }
 
 // wanted adds those entries of the live labels or annotations that the manifest names.
-func (d *digester) wanted(live map[string]string, manifest any) {
-	names, _ := manifest.(map[string]any)
-	for _, k := range sortedKeys(names) {
+func (d *digester) wanted(live map[string]string, manifest map[string]any) {
+	for _, k := range sortedKeys(manifest) {
 		d.text(k)
 		value, ok := live[k]
 		d.text(strconv.FormatBool(ok) + value)

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -139,7 +138,7 @@ func withoutIgnored(manifest map[string]any, ignored []pointer, live *metav1.Par
 // ownedSum is the fingerprint of an object of which fields are ignored: its UID and which fields are the manager's. A
 // field that somebody else changes or removes is the manager's no longer. Who has the fields of others does not count.
 func ownedSum(live *metav1.PartialObjectMetadata, manager string) sum {
-	d := digester{Hash: sha256.New()}
+	var d digester
 	d.text(string(live.UID))
 	for _, entry := range live.ManagedFields {
 		if isApply(entry, manager) && entry.FieldsV1 != nil {

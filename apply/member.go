@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -15,7 +14,8 @@ import (
 type member struct {
 	ref      Ref
 	resource resource
-	manifest map[string]any // what is sent: ours to change at the top, in metadata and in labels, and nowhere else
+	object   map[string]any // the consumer's, and not to be changed
+	label    string         // of the set's members
 	intent   sum
 	policy   policy
 	ignored  []pointer // fields that are left to others
@@ -28,7 +28,7 @@ func (m *member) path() []string { return m.resource.path(m.ref.Namespace, m.ref
 
 // body is the manifest as it is sent to where seen is the object now, if there is one.
 func (m *member) body(seen *partialObject, manager string) ([]byte, error) {
-	manifest, err := withoutIgnored(m.manifest, m.ignored, seen, manager)
+	manifest, err := withoutIgnored(m.manifest(), m.ignored, seen, manager)
 	if err != nil {
 		return nil, err
 	}
@@ -43,11 +43,11 @@ func (a *Applier) members(ctx context.Context, set Set, inv *inventory) ([]*memb
 	seen := make(map[Ref]int, len(set.Objects))
 	asked := false
 	for i, o := range set.Objects {
-		m := &member{ref: refOf(o)}
+		m := &member{ref: refOf(o), object: o.Object, label: label}
 		if m.err = a.mapMember(ctx, m, o.GroupVersionKind(), inv, defined, &asked); m.err != nil && ctx.Err() != nil {
 			return nil, m.err
 		}
-		a.place(m, o, set, label)
+		a.place(m, set)
 		if first, ok := seen[m.ref.identity()]; ok {
 			return nil, &Error{Op: "reading the manifest of", Ref: m.ref, Err: fmt.Errorf("%w: objects %d and %d", ErrDuplicate, first, i)}
 		}
@@ -68,11 +68,9 @@ func addNeeds(members []*member) error {
 	}
 	nodes := make([]node, len(members))
 	for i, m := range members {
-		metadata, _ := m.manifest["metadata"].(map[string]any)
-		annotations, _ := metadata["annotations"].(map[string]any)
-		nodes[i] = node{ref: m.ref, annotations: textsOf(annotations)}
+		nodes[i] = node{ref: m.ref, annotations: textsOf(m.given("annotations"))}
 		if m.ref.groupKind() == definitionKind {
-			nodes[i].defines = definedKind(m.manifest)
+			nodes[i].defines = definedKind(m.object)
 		}
 	}
 	needs, err := dependencies(nodes)
@@ -83,9 +81,7 @@ func addNeeds(members []*member) error {
 }
 
 func (m *member) saysNeeds() bool {
-	metadata, _ := m.manifest["metadata"].(map[string]any)
-	annotations, _ := metadata["annotations"].(map[string]any)
-	_, says := annotations[dependsOn]
+	_, says := m.given("annotations")[dependsOn]
 	return says
 }
 
@@ -128,8 +124,8 @@ func (a *Applier) mapMember(ctx context.Context, m *member, gvk schema.GroupVers
 // serverFields of metadata are left over in manifests that were read from a cluster, and are the server's to set.
 var serverFields = []string{"managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"}
 
-// place gives the member its namespace and its manifest: a copy where it differs from the object, which stays as it is.
-func (a *Applier) place(m *member, o *unstructured.Unstructured, set Set, label string) {
+// place gives the member its namespace, and reads what its annotations and labels ask for.
+func (a *Applier) place(m *member, set Set) {
 	if m.err != nil {
 		return
 	}
@@ -141,28 +137,41 @@ func (a *Applier) place(m *member, o *unstructured.Unstructured, set Set, label 
 	case m.ref.Namespace == "":
 		m.ref.Namespace = set.ID.Namespace
 	}
-	m.manifest = maps.Clone(o.Object)
-	given, _ := o.Object["metadata"].(map[string]any)
-	metadata := maps.Clone(given)
-	for _, f := range serverFields {
-		delete(metadata, f)
-	}
-	if m.ref.Namespace == "" {
-		delete(metadata, "namespace")
-	} else {
-		metadata["namespace"] = m.ref.Namespace
-	}
-	had, _ := given["labels"].(map[string]any)
-	labels := make(map[string]any, len(had)+1)
-	maps.Copy(labels, had)
-	labels[partOfLabel] = label
-	metadata["labels"] = labels
-	m.manifest["metadata"] = metadata
-	annotations, _ := given["annotations"].(map[string]any)
+	annotations, labels := m.given("annotations"), m.given("labels")
 	if hasPolicy(annotations, labels) {
 		m.policy = policyOf(textsOf(annotations), textsOf(labels))
 	}
 	if len(a.ignore) > 0 {
 		m.ignored = a.ignore.pointers(m.ref, textsOf(labels))
 	}
+}
+
+// given returns the labels or annotations of the object as it was given.
+func (m *member) given(field string) map[string]any {
+	metadata, _ := m.object["metadata"].(map[string]any)
+	values, _ := metadata[field].(map[string]any)
+	return values
+}
+
+// manifest is what is sent: the object with its namespace and the set's label, and without what is the server's to set. It
+// is a copy where it differs from the object, made when it is needed and not kept.
+func (m *member) manifest() map[string]any {
+	given, _ := m.object["metadata"].(map[string]any)
+	metadata := maps.Clone(given)
+	for _, f := range serverFields {
+		delete(metadata, f)
+	}
+	delete(metadata, "namespace")
+	if m.ref.Namespace != "" {
+		metadata["namespace"] = m.ref.Namespace
+	}
+	metadata["name"] = m.ref.Name
+	had := m.given("labels")
+	labels := make(map[string]any, len(had)+1)
+	maps.Copy(labels, had)
+	labels[partOfLabel] = m.label
+	metadata["labels"] = labels
+	manifest := maps.Clone(m.object)
+	manifest["metadata"] = metadata
+	return manifest
 }

@@ -49,7 +49,7 @@ func (p *planner) planMember(ctx context.Context, m *member, change *PlannedChan
 		change.state = a.state
 	}
 	if err != nil {
-		told := explain(withoutSecrets(err, m.manifest, a.was))
+		told := explain(withoutSecrets(err, m.manifest(), a.was))
 		if s := (&sending{run: p.run, member: m, dry: true}); apierrors.IsInvalid(err) && s.mayReplace() && s.proveImmutable(ctx, err) == nil {
 			change.Action, change.Note = Replaced, fmt.Sprintf(noteReplaced, told)
 			return
@@ -92,7 +92,7 @@ func (p *planner) ground(m *member) (string, Action) {
 // says, where the server did not say it.
 func (p *planner) tell(m *member, change *PlannedChange, was, will map[string]any) {
 	if will == nil {
-		will = m.manifest
+		will = m.manifest()
 	}
 	if label := labelOf(was, partOfLabel); was != nil && label != p.set.ID.label() {
 		change.Adopted, change.Note = true, noteAdopted
@@ -101,7 +101,7 @@ func (p *planner) tell(m *member, change *PlannedChange, was, will map[string]an
 		}
 	}
 	change.Differences, change.Omitted = differences(comparison{
-		secret: isSecret(m.ref), was: was, will: will, manifest: m.manifest, manager: p.opts.FieldManager,
+		secret: isSecret(m.ref), was: was, will: will, manifest: m.manifest(), manager: p.opts.FieldManager,
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 )
 
@@ -22,11 +21,6 @@ func (s *sending) mayReplace() bool {
 func (s *sending) proveImmutable(ctx context.Context, refused error) error {
 	m := *s.member
 	m.ref.Name = otherName(m.ref.Name)
-	m.manifest = maps.Clone(m.manifest)
-	metadata, _ := m.manifest["metadata"].(map[string]any)
-	metadata = maps.Clone(metadata)
-	metadata["name"] = m.ref.Name
-	m.manifest["metadata"] = metadata
 	body, err := m.body(nil, s.opts.FieldManager)
 	if err != nil {
 		return refused
