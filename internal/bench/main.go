@@ -39,7 +39,7 @@
 //
 // # The area apply
 //
-// n objects of five kinds (ConfigMap, Secret, ServiceAccount, Service, Deployment) in a fresh namespace, on one API server
+// n objects of five kinds (ConfigMap, Secret, Role, Ingress, Deployment) in a fresh namespace, on one API server
 // that stores them and runs no controllers. The works follow upon each other: create; no-op, the same again; one-changed,
 // a value of one ConfigMap is another; prune, all but one object are to go. Nobody waits for health.
 //

@@ -21,12 +21,13 @@ func (k Kind) Path(namespace string) string {
 	return k.path + "/namespaces/" + namespace + "/" + k.plural
 }
 
-// Kinds are those of the objects.
+// Kinds are those of the objects. Each can be large by what it is for, and none has to be filled by annotations, which are
+// metadata that no real object has 20 KB of.
 var Kinds = []Kind{
 	{"v1", "ConfigMap", "/api/v1", "configmaps", fillConfigMap}, // first: the object that changes
 	{"v1", "Secret", "/api/v1", "secrets", fillSecret},
-	{"v1", "ServiceAccount", "/api/v1", "serviceaccounts", fillServiceAccount},
-	{"v1", "Service", "/api/v1", "services", fillService},
+	{"rbac.authorization.k8s.io/v1", "Role", "/apis/rbac.authorization.k8s.io/v1", "roles", fillRole},
+	{"networking.k8s.io/v1", "Ingress", "/apis/networking.k8s.io/v1", "ingresses", fillIngress},
 	{"apps/v1", "Deployment", "/apis/apps/v1", "deployments", fillDeployment},
 }
 
@@ -89,17 +90,19 @@ func fillSecret(o map[string]any, name, _, payload string) {
 	o["type"], o["data"] = "Opaque", data
 }
 
-func fillServiceAccount(o map[string]any, _, _, payload string) {
-	o["automountServiceAccountToken"] = false
-	annotate(o, payload)
+func fillRole(o map[string]any, name, _, payload string) {
+	names := []any{name}
+	if payload != "" {
+		names = append(names, payload)
+	}
+	o["rules"] = []any{map[string]any{"apiGroups": []any{""}, "resources": []any{"configmaps"}, "verbs": []any{"get", "watch"},
+		"resourceNames": names}}
 }
 
-func fillService(o map[string]any, name, _, payload string) {
-	o["spec"] = map[string]any{
-		"selector": map[string]any{"app.kubernetes.io/name": name},
-		"ports":    []any{map[string]any{"name": "http", "port": int64(80), "targetPort": "http", "protocol": "TCP"}},
-	}
-	annotate(o, payload)
+func fillIngress(o map[string]any, name, _, payload string) {
+	backend := map[string]any{"service": map[string]any{"name": name, "port": map[string]any{"name": "http"}}}
+	o["spec"] = map[string]any{"rules": []any{map[string]any{"host": name + ".example.com", "http": map[string]any{"paths": []any{
+		map[string]any{"path": "/" + payload, "pathType": "Prefix", "backend": backend}}}}}}
 }
 
 func fillDeployment(o map[string]any, name, _, payload string) {
@@ -121,11 +124,7 @@ func fillDeployment(o map[string]any, name, _, payload string) {
 			"spec":     map[string]any{"containers": []any{container}},
 		},
 	}
-	annotate(o, payload)
-}
-
-func annotate(o map[string]any, payload string) {
 	if payload != "" {
-		o["metadata"].(map[string]any)["annotations"] = map[string]any{"example.com/payload": payload}
+		container["env"] = append(container["env"].([]any), map[string]any{"name": "PAYLOAD", "value": payload})
 	}
 }
