@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // checkEmpty refuses to have a namespace deleted, or a definition, that still has objects outside the set, which would go
@@ -36,7 +37,7 @@ func (a *Applier) checkEmpty(ctx context.Context, id ID, ref Ref) error {
 
 // checkNone looks for an object outside the set, page by page.
 func (a *Applier) checkNone(ctx context.Context, id ID, r resource, namespace string) error {
-	if derived[r.Plural] {
+	if derived[r.GroupKind()] || strings.HasSuffix(r.Group, "metrics.k8s.io") {
 		return nil
 	}
 	for next := ""; ; {
@@ -59,8 +60,11 @@ func (a *Applier) checkNone(ctx context.Context, id ID, r resource, namespace st
 	}
 }
 
-// derived are resources that the cluster itself keeps for other objects.
-var derived = map[string]bool{"events": true, "endpoints": true, "endpointslices": true}
+// derived are kinds that the cluster itself keeps about other objects, as it does with metrics.
+var derived = map[schema.GroupKind]bool{
+	{Kind: "Event"}: true, {Group: "events.k8s.io", Kind: "Event"}: true,
+	{Kind: "Endpoints"}: true, {Group: "discovery.k8s.io", Kind: "EndpointSlice"}: true,
+}
 
 // outside tells whether an object is neither the set's, nor made by the cluster for another object or for each namespace,
 // nor going already.

@@ -190,7 +190,7 @@ func (s *sending) mend(ctx context.Context, err error) error {
 		if err := s.proveImmutable(ctx, err); err != nil {
 			return err
 		}
-		s.replaced = true
+		s.replaced, s.seen = true, nil
 		return s.remove(ctx)
 	}
 	if fields := asConflict(err); fields != nil {
