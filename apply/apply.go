@@ -14,7 +14,8 @@ import (
 // that failed. Where any failed, nothing is pruned, and the waves after the object's are not sent. An error before that,
 // of the set as a whole or of the inventory, comes with a result without changes.
 //
-// Where nothing is to be done, it costs one GET of the inventory and one metadata-only LIST for each kind in it.
+// Where nothing is to be done, it costs one GET of the inventory and, for each kind in it, a metadata-only LIST in each of up
+// to four namespaces, or one in all; a kind with one or two objects costs a GET of each.
 func (a *Applier) Apply(ctx context.Context, set Set) (*Result, error) {
 	r := newRun(a, set)
 	err := r.apply(ctx)

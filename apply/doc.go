@@ -84,10 +84,10 @@
 //	kustomize.toolkit.fluxcd.io/force: enabled         replaced where a field is immutable
 //	config.kubernetes.io/depends-on: …                 sent after what it names
 //
-// Flux's may be labels as well. What is applied goes by its manifest, what is deleted by the object on the cluster; an
-// object of the set that says reconcile: disabled, or Ignore, in either place is not applied. What is so left alone is told
-// as Skipped, with [ErrProtected], and as Unchanged where IfNotPresent created it in this set. What stays when it is
-// pruned, or by Delete, loses the set's label, and is nobody's.
+// Flux's may be labels as well. What is applied or replaced goes by its manifest, what is pruned or deleted by the object
+// on the cluster; an object of the set that says reconcile: disabled, or Ignore, in either place is not applied. What is so
+// left alone is told as Skipped, with [ErrProtected], and as Unchanged where IfNotPresent created it in this set. What
+// stays when it is pruned, or by Delete, loses the set's label, and is nobody's.
 //
 // # Immutable fields
 //
@@ -100,9 +100,10 @@
 //
 // Nothing is pruned where an object of the set failed or was not reached, or by an empty set ([ErrEmptySet]), or more than
 // [Options.MaxPruneShare] at once ([ErrPruneShare]); [Set.AllowEmpty] and the option allow it by name. A member is deleted
-// in just the state that was looked at: the DELETE has its UID and resourceVersion. One without the set's label is left
-// alone. A namespace, or a definition, that has objects outside the set is [ErrOccupied] and stays, unless
-// [Options.DeleteOccupied] is set. The namespace that the parent is in is not pruned; Delete takes it, as the last.
+// in just the state that was looked at: the DELETE has its UID and resourceVersion. It is looked at again where it changed
+// meanwhile. One without the set's label is left alone. A namespace, or a definition, that has objects outside the set is
+// [ErrOccupied] and stays, unless [Options.DeleteOccupied] is set. The namespace that the parent is in is not pruned;
+// Delete takes it, as the last.
 //
 // # Before anything is changed
 //
