@@ -106,6 +106,9 @@ func TestADependentIsNotSentWhereWhatItNeedsFails(t *testing.T) {
 	}
 	result, err = b.Apply(t.Context(), b.set(deployment(t, "web", "nginx:1"), needs(service(t, "svc"), "apps/namespaces/"+b.namespace+"/Deployment/web")))
 	wantActions(t, result, "created Deployment web", "skipped Service svc")
+	if !errors.Is(err, ErrUnhealthy) {
+		t.Errorf("the error is %v, want ErrUnhealthy", err)
+	}
 	if e := result.Changes[1].Err; !errors.Is(e, ErrUnhealthy) || b.exists(b.path("services", "svc")) {
 		t.Errorf("%v, the dependent's error is %v, want ErrUnhealthy", err, e)
 	}

@@ -84,9 +84,9 @@
 //	kustomize.toolkit.fluxcd.io/force: enabled         replaced where a field is immutable
 //	config.kubernetes.io/depends-on: …                 sent after what it names
 //
-// Flux's may be labels as well. What is applied or replaced goes by its manifest, what is pruned or deleted by the object
-// on the cluster; an object of the set that says reconcile: disabled, or Ignore, in either place is not applied. What is so
-// left alone is told as Skipped, with [ErrProtected], and as Unchanged where IfNotPresent created it in this set. What
+// Flux's may be labels as well. What is applied goes by its manifest, what is pruned or deleted by the object on the
+// cluster; what says in either place that it is not to be applied, or not to be deleted, is not applied, or not replaced.
+// What is so left alone is told as Skipped, with [ErrProtected], and as Unchanged where IfNotPresent created it in this set. What
 // stays when it is pruned, or by Delete, loses the set's label, and is nobody's.
 //
 // # Immutable fields

@@ -195,6 +195,18 @@ func TestImmutableFieldsAreReplacedWhereAskedAndProven(t *testing.T) {
 			t.Errorf("the error is %v", err)
 		}
 	})
+	t.Run("protected by hand", func(t *testing.T) {
+		b := newBench(t, Options{Replace: true})
+		b.apply(secret("example.com/a"))
+		b.must("PATCH", b.path("secrets", "s"), `{"metadata":{"annotations":{"helm.sh/resource-policy":"keep"}}}`)
+		b.Take()
+		if _, err := b.Apply(t.Context(), b.set(secret("example.com/b"))); !apierrors.IsInvalid(err) {
+			t.Errorf("the error is %v", err)
+		}
+		if n := testbed.Count(b.Take(), "DELETE"); n > 0 {
+			t.Errorf("%d DELETEs", n)
+		}
+	})
 	t.Run("an invalid manifest deletes nothing", func(t *testing.T) {
 		b := newBench(t, Options{Replace: true})
 		b.apply(service(t, "web"))

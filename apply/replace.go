@@ -9,11 +9,12 @@ import (
 )
 
 // mayReplace tells whether the object may be deleted for the sake of an immutable field: where the options or its own
-// annotation ask for it. A namespace or a definition is never replaced, for the sake of what is in it.
+// annotation ask for it, and no annotation, of the manifest or of the object as it is, keeps it. A namespace or a definition is never replaced, for the sake of what is in it.
 func (s *sending) mayReplace() bool {
 	m := s.member
 	asked := s.opts.Replace || m.policy.replace != ""
-	return asked && m.policy.keep == "" && m.ref.groupKind() != namespaceKind && m.ref.groupKind() != definitionKind
+	kept := m.policy.keep != "" || s.seen != nil && policyOf(s.seen.Annotations, s.seen.Labels).keep != ""
+	return asked && !kept && m.ref.groupKind() != namespaceKind && m.ref.groupKind() != definitionKind
 }
 
 // proveImmutable returns nil where the server refuses the change and not the manifest: it takes the same manifest as a new
@@ -58,6 +59,9 @@ func (s *sending) remove(ctx context.Context) error {
 	}
 	if label := live.Labels[partOfLabel]; label != "" && label != s.set.ID.label() && s.opts.Adopt != AdoptAlways {
 		return &ownedError{label: label}
+	}
+	if keep := policyOf(live.Annotations, live.Labels).keep; keep != "" {
+		return fmt.Errorf("deleting it to create it anew: %w: %s", ErrProtected, keep)
 	}
 	err = s.client.delete(ctx, m.path(), deleteOptions(string(live.UID), live.ResourceVersion, s.opts.Propagation))
 	if err != nil && !objectGone(err) {

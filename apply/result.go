@@ -78,13 +78,19 @@ func (r *Result) unfinished() bool {
 	return false
 }
 
-// err joins the errors of the objects that failed or were not reached.
+// err joins the errors of the objects that failed; where none did, of those that were not reached.
 func (r *Result) err() error {
-	var errs []error
+	var failed, unreached []error
 	for _, c := range r.Changes {
-		if c.Action == Failed {
-			errs = append(errs, c.Err)
+		switch {
+		case c.Action == Failed:
+			failed = append(failed, c.Err)
+		case c.unfinished():
+			unreached = append(unreached, c.Err)
 		}
 	}
-	return errors.Join(errs...)
+	if len(failed) > 0 {
+		return errors.Join(failed...)
+	}
+	return errors.Join(unreached...)
 }

@@ -74,7 +74,7 @@ func (r *run) send(ctx context.Context, i int) {
 	answer, err := sent.send(ctx)
 	if err != nil {
 		r.remember(m, nil)
-		change.end(Failed, "applying", err)
+		change.end(Failed, "applying", withoutSecrets(err, m.manifest()))
 		r.tellSent(m, change)
 		return
 	}

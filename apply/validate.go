@@ -24,7 +24,7 @@ func (r *run) validate(ctx context.Context) bool {
 		if err == nil || errors.Is(err, errDry) || m.defined && apierrors.IsNotFound(err) || brought[m.ref.Namespace] && apierrors.IsNotFound(err) {
 			return
 		}
-		r.changes[i].end(Failed, "validating", err)
+		r.changes[i].end(Failed, "validating", withoutSecrets(err, m.manifest()))
 	})
 	if r.result.Count(Failed) == 0 {
 		return true
