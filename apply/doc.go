@@ -123,7 +123,13 @@
 // of its context; the error is [ErrUnhealthy], with what is wrong down to the containers of Pods. Apply itself waits only
 // for what others depend on.
 //
-// WATCH: a paragraph about Applier.Watch goes here.
+// # Drift
+//
+// [Applier.Watch] follows a set for long: its parent, and its members by their label, metadata only. [Watch.Drift] waits
+// until one is not as it was left, and names it and, as far as the cluster tells, who changed it. [Watch.Apply] asks for
+// nothing that the watch has been told: where nothing is to be done it sends nothing, and what has drifted costs a PATCH
+// each and one write of the inventory. Expired watches, broken connections and kinds that come and go do it no harm: what
+// it is not sure of, Apply asks for.
 //
 // # Deletion
 //

@@ -5,6 +5,7 @@ import "k8s.io/apimachinery/pkg/runtime/schema"
 // Waves are applied one after another, and pruned the other way round. Within a wave order means nothing to the server.
 const (
 	definitionWave = iota // what others need to exist at all
+	accountWave           // ServiceAccounts: the cluster deletes a token's Secret that comes before its account
 	referenceWave         // what others name, and the server insists on when they are created
 	workloadWave          // everything else
 	interceptWave         // what stands between a request and its object: only once what serves it is there
@@ -15,13 +16,14 @@ var waveOfKind = map[schema.GroupKind]int{
 	{Kind: "Namespace"}: definitionWave,
 	definitionKind:      definitionWave,
 
+	{Kind: "ServiceAccount"}: accountWave,
+
 	{Kind: "ConfigMap"}:                                                               referenceWave,
 	{Kind: "LimitRange"}:                                                              referenceWave,
 	{Kind: "PersistentVolume"}:                                                        referenceWave,
 	{Kind: "PersistentVolumeClaim"}:                                                   referenceWave,
 	{Kind: "ResourceQuota"}:                                                           referenceWave,
 	{Kind: "Secret"}:                                                                  referenceWave,
-	{Kind: "ServiceAccount"}:                                                          referenceWave,
 	{Group: "networking.k8s.io", Kind: "IngressClass"}:                                referenceWave,
 	{Group: "node.k8s.io", Kind: "RuntimeClass"}:                                      referenceWave,
 	{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}:                         referenceWave,
