@@ -29,9 +29,11 @@ type run struct {
 	label  string // of the members
 	result *Result
 
+	watch   *Watch // what it knows is not asked for; nil: nothing is known
 	parent  *parent
 	was     *inventory // as read
 	now     *inventory // as it is to be written; the same where nothing is to be done
+	stored  *inventory // what the parent has; nil: that is not known for sure
 	live    live
 	members []*member
 	changes []Change // one for each member, in the set's order; those with an empty Action are yet to be sent
@@ -42,9 +44,9 @@ type run struct {
 	revalidate bool     // send also what looks unchanged
 	ahead      bool     // the inventory is to be written before anything is sent
 
-	noting   sync.Mutex // held while now, sent and answered are touched
-	sent     bool       // something was, or may have been
-	answered func(Ref, *partialObject)
+	noting   sync.Mutex                // held while now, sent and answered are touched
+	sent     bool                      // something was, or may have been
+	answered func(Ref, *partialObject) // is told of each answer; of nil where nobody knows what became of the object
 }
 
 func newRun(a *Applier, set Set) *run {
@@ -84,9 +86,10 @@ func (r *run) prepare(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if r.parent, r.was, err = r.readParent(ctx, r.set.ID); err != nil {
+	if r.parent, r.was, err = r.readInventory(ctx); err != nil {
 		return err
 	}
+	r.stored = r.was
 	if r.parent.deleting {
 		return fmt.Errorf("applying %s: %w; wait until it is gone", r.set.ID, ErrTerminating)
 	}
@@ -96,15 +99,23 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.planPrune(); err != nil {
 		return err
 	}
-	intents := sync.OnceFunc(r.sumIntents)
-	go intents() // while the server answers
+	var summing sync.WaitGroup
+	summing.Go(r.sumIntents) // while the server answers
 	err = r.observe(ctx)
-	intents()
+	summing.Wait()
 	if err != nil {
 		return err
 	}
 	r.compare()
 	return r.nameOwners(ctx)
+}
+
+// readInventory asks the server, unless the set is watched and nobody has written it since.
+func (r *run) readInventory(ctx context.Context) (*parent, *inventory, error) {
+	if p, inv := r.watch.inventory(r.set); p != nil {
+		return p, inv, nil
+	}
+	return r.readParent(ctx, r.set.ID)
 }
 
 // sumIntents sums the members' manifests.
@@ -202,7 +213,7 @@ func (r *run) writeAhead(ctx context.Context) error {
 	if !r.ahead {
 		return nil
 	}
-	r.now.writer = rand.Text()
+	r.now.writer, r.stored = rand.Text(), nil
 	defer func() { r.now.writer = "" }()
 	return r.parent.write(ctx, r.now)
 }
@@ -217,7 +228,11 @@ func (r *run) finish(ctx context.Context) error {
 		r.now.revalidated = time.Now()
 		r.forgetUnsent()
 	}
+	r.stored = nil
 	err := r.parent.write(ctx, r.now)
+	if err == nil {
+		r.stored = r.now
+	}
 	if errors.Is(err, ErrConflict) {
 		err = errors.Join(err, r.rescue(ctx))
 	}

@@ -7,7 +7,8 @@
 //	})
 //	for _, change := range result.Changes { … } // Created, Configured, Unchanged, Pruned, Skipped, Failed
 //
-// [Applier.Plan] tells what Apply would do, [Applier.Wait] waits until all is healthy, [Applier.Delete] takes the set away.
+// [Applier.Plan] tells what Apply would do, [Applier.Wait] waits until all is healthy, [Applier.Watch] tells what has
+// drifted, [Applier.Delete] takes the set away.
 //
 // # How it works
 //
@@ -169,6 +170,7 @@
 //	Apply, Plan, Validate      create, patch, get; list makes looks few, and they do without
 //	pruning, Delete            get, delete; patch, where an object is to stay
 //	Wait                       list, watch; in all namespaces, for a kind with objects in more than one
+//	Watch                      list, watch; and of Secrets those two by the set's name
 //	depends-on                 list, watch
 //	replacing                  get, delete, list, watch
 //	WaitForDeletion            list, watch; as Wait
@@ -189,6 +191,6 @@
 // # What it never does
 //
 // It does not change or re-sort the manifests it is given. It does not delete what no inventory of the set named. It does
-// nothing between two calls: no goroutine outlives its call, and all that an [Applier] remembers is which kinds the cluster
-// has and which LISTs are forbidden. It starts no process and writes no file.
+// nothing between two calls, a [Watch] aside: no goroutine outlives its call, and all that an [Applier] remembers is which
+// kinds the cluster has and which LISTs are forbidden. It starts no process and writes no file.
 package apply

@@ -25,6 +25,7 @@ type following struct {
 	namespace      string // empty: all namespaces
 	labels, fields string // selectors
 	whole          bool   // whole objects, each an *unstructured.Unstructured; else *metav1.PartialObjectMetadata
+	pulse          *pulse // told whether a watch is open; nil: nobody wants to know
 }
 
 func (f following) String() string {
@@ -104,10 +105,11 @@ const (
 )
 
 // An event has in its object whatever the following asks for; of an object that went while nobody looked, only its
-// namespace, name and UID. The event belongs to who gets it.
+// namespace, name and UID, and the resourceVersion of the LIST that did not find it. The event belongs to who gets it.
 type event struct {
 	what   eventType
 	object metav1.Object // nil where a LIST was read
+	at     string        // the resourceVersion of the LIST that was read; empty where the server has no such kind
 }
 
 // errStop is what see returns to end following without an error.

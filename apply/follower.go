@@ -194,6 +194,10 @@ func (w *follower) watch(ctx context.Context) error {
 		}
 	}()
 	w.watched, w.refused, w.trouble = true, 0, nil
+	if w.pulse != nil {
+		w.pulse.beat()
+		defer w.pulse.beat()
+	}
 	for stream := json.NewDecoder(body); ; {
 		var e struct {
 			Type   string
@@ -265,12 +269,12 @@ func (w *follower) present(o metav1.Object) error {
 		return nil
 	}
 	w.known[keyOf(o)] = is
-	return w.tell(event{eventPresent, o})
+	return w.tell(event{what: eventPresent, object: o})
 }
 
 func (w *follower) gone(o metav1.Object) error {
 	delete(w.known, keyOf(o))
-	return w.tell(event{eventGone, o})
+	return w.tell(event{what: eventGone, object: o})
 }
 
 // listed tells what a LIST did not find any more, and that it was read.
@@ -279,12 +283,13 @@ func (w *follower) listed(found map[types.NamespacedName]bool) error {
 		if found[key] {
 			continue
 		}
-		o := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, UID: was.uid}}
+		o := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+			Namespace: key.Namespace, Name: key.Name, UID: was.uid, ResourceVersion: w.at}}
 		if err := w.gone(o); err != nil {
 			return err
 		}
 	}
-	return w.tell(event{what: eventListed})
+	return w.tell(event{what: eventListed, at: w.at})
 }
 
 func (w *follower) tell(e event) error {

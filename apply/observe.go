@@ -14,14 +14,22 @@ type partialObject = metav1.PartialObjectMetadata
 
 // observe looks at the members and at what is to be pruned. Of what was applied before, one LIST by the set's own label
 // tells all; whether a new object, or one that is not found so, belongs to another set, only a LIST of all sets' labels.
+// A set that is watched is asked only for what the watch does not know.
 func (r *run) observe(ctx context.Context) (err error) {
-	if r.live, err = r.inquire(ctx, r.set.ID, r.inquiries(), r.was.kinds); err != nil || r.opts.Adopt == AdoptAlways {
+	known := r.watch.recall(r.set, r.was)
+	if r.live, err = r.inquire(ctx, r.set.ID, r.inquiries(known), r.was.kinds); err != nil {
 		return err
+	}
+	r.watch.noteAll(r.live.objects)
+	known.addTo(r.live)
+	if r.opts.Adopt == AdoptAlways {
+		return nil
 	}
 	missing := make(map[scopedKind]*inquiry)
 	for _, m := range r.members {
-		e, known := r.was.entries[m.ref.identity()]
-		if gk := m.ref.groupKind(); known && e.applied && m.err == nil && r.live.objects[m.ref.identity()] == nil && !r.live.gone[gk] {
+		e, had := r.was.entries[m.ref.identity()]
+		if gk := m.ref.groupKind(); had && e.applied && m.err == nil && r.live.objects[m.ref.identity()] == nil && !r.live.gone[gk] &&
+			!known[m.ref.identity()].searched {
 			inquiryOf(missing, r.was.kinds[gk]).ask(m.ref)
 		}
 	}
@@ -35,10 +43,13 @@ func (r *run) observe(ctx context.Context) (err error) {
 	return err
 }
 
-// inquiries are for all that the inventory names; what is only written ahead may be another set's.
-func (v *inventory) inquiries() map[scopedKind]*inquiry {
+// inquiries are for all that the inventory names, but for what is known; what is only written ahead may be another set's.
+func (v *inventory) inquiries(known recollection) map[scopedKind]*inquiry {
 	all := make(map[scopedKind]*inquiry)
 	for ref, e := range v.entries {
+		if _, is := known[ref]; is {
+			continue
+		}
 		q := inquiryOf(all, v.kinds[ref.groupKind()])
 		q.ask(ref)
 		q.foreign = q.foreign || !e.applied
@@ -46,9 +57,9 @@ func (v *inventory) inquiries() map[scopedKind]*inquiry {
 	return all
 }
 
-// inquiries are for all that the inventory names, and all that is new in the set.
-func (r *run) inquiries() []inquiry {
-	all, byName := r.was.inquiries(), make(map[scopedKind]*inquiry)
+// inquiries are for all that the inventory names, but for what is known, and all that is new in the set.
+func (r *run) inquiries(known recollection) []inquiry {
+	all, byName := r.was.inquiries(known), make(map[scopedKind]*inquiry)
 	for _, m := range r.members {
 		if _, known := r.was.entries[m.ref.identity()]; known || m.err != nil {
 			continue

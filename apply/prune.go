@@ -238,7 +238,7 @@ func (a *Applier) Delete(ctx context.Context, id ID) (*Result, error) {
 	if err != nil {
 		return result, err
 	}
-	seen, err := a.inquire(ctx, id, inquiriesOf(inv.inquiries(), nil), inv.kinds)
+	seen, err := a.inquire(ctx, id, inquiriesOf(inv.inquiries(nil), nil), inv.kinds)
 	if err != nil {
 		return result, err
 	}

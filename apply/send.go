@@ -103,6 +103,9 @@ func (r *run) remember(m *member, answer *partialObject) {
 	r.noting.Lock()
 	defer r.noting.Unlock()
 	r.sent = true
+	if r.answered != nil {
+		r.answered(m.ref.identity(), answer)
+	}
 	if answer == nil {
 		return
 	}
@@ -111,9 +114,6 @@ func (r *run) remember(m *member, answer *partialObject) {
 		e.fingerprint = m.fingerprint(answer, r.opts.FieldManager)
 	}
 	r.now.add(m.ref, m.resource, e)
-	if r.answered != nil {
-		r.answered(m.ref.identity(), answer)
-	}
 }
 
 // A sending is one member on its way: the requests until the server has it as it should be.
