@@ -121,13 +121,10 @@ func (d *deletion) delete(ctx context.Context, change *Change) {
 	seen := d.live.objects[change.Ref.identity()]
 	var err error
 	for range 10 {
-		path := reached.path(change.Ref.Namespace, change.Ref.Name)
-		if seen == nil {
-			seen, err = d.client.getMetadata(ctx, path)
+		if err = d.tryDelete(ctx, change, reached, seen); err == nil {
+			return
 		}
-		if err == nil {
-			err = d.deleteSeen(ctx, change, reached, seen)
-		}
+		seen = nil
 		if kindGone(err) {
 			now, findErr := d.mapper.find(ctx, schema.GroupVersionKind{Group: reached.Group, Kind: reached.Kind}, true)
 			if isUnknownKind(findErr) || findErr == nil && now.Namespaced != (change.Ref.Namespace != "") {
@@ -135,21 +132,29 @@ func (d *deletion) delete(ctx context.Context, change *Change) {
 				return
 			}
 			if findErr == nil && now != reached {
-				reached, seen, err = now, nil, nil
+				reached = now
 				continue
 			}
 		}
 		if !apierrors.IsConflict(err) {
 			break
 		}
-		seen, err = nil, nil
 	}
-	switch {
-	case objectGone(err):
+	if objectGone(err) {
 		change.Action = d.done
-	case err != nil:
-		change.end(Failed, d.op, err)
+		return
 	}
+	change.end(Failed, d.op, err)
+}
+
+// tryDelete deletes what was seen, and looks at it first where it was not.
+func (d *deletion) tryDelete(ctx context.Context, change *Change, reached resource, seen *partialObject) (err error) {
+	if seen == nil {
+		if seen, err = d.client.getMetadata(ctx, reached.path(change.Ref.Namespace, change.Ref.Name)); err != nil {
+			return err
+		}
+	}
+	return d.deleteSeen(ctx, change, reached, seen)
 }
 
 // deleteSeen deletes the object in just the state that was seen, if it is the set's to delete.
