@@ -103,8 +103,8 @@
 // [Options.MaxPruneShare] at once ([ErrPruneShare]); [Set.AllowEmpty] and the option allow it by name. A member is deleted
 // in just the state that was looked at: the DELETE has its UID and resourceVersion. It is looked at again where it changed
 // meanwhile. One without the set's label is left alone. A namespace, or a definition, that has objects outside the set is
-// [ErrOccupied] and stays, unless [Options.DeleteOccupied] is set. The namespace that the parent is in is not pruned;
-// Delete takes it, as the last.
+// [ErrOccupied] and stays, unless [Options.DeleteOccupied] is set; and in any case one that has objects which are in the set
+// still. The namespace that the parent is in is not pruned; Delete takes it, as the last.
 //
 // # Before anything is changed
 //

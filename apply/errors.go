@@ -40,8 +40,8 @@ var (
 	ErrOwned = errors.New("it belongs to another set")
 	// ErrExists: the object exists, and Options.Adopt does not allow to take it.
 	ErrExists = errors.New("it exists already, and was not applied by this set")
-	// ErrOccupied: the namespace, or the definition of a kind, still has objects outside the set.
-	ErrOccupied = errors.New("it has objects outside the set, which would go with it")
+	// ErrOccupied: the namespace, or the definition of a kind, still has objects outside the set, or that the set is to keep.
+	ErrOccupied = errors.New("it has objects that would go with it")
 )
 
 // An Error is about one object. Answers of the API server are in its chain, as *apierrors.StatusError.

@@ -9,6 +9,20 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
+// checkNoneStays refuses to have a namespace deleted, or a definition, of which the set still has objects: they would go
+// with it, whatever the options say.
+func (d *deletion) checkNoneStays(ref Ref) error {
+	for _, m := range d.stay {
+		inIt := ref.groupKind() == namespaceKind && m.ref.Namespace == ref.Name
+		ofIt := ref.groupKind() == definitionKind && m.resource.Plural+"."+m.resource.Group == ref.Name
+		if inIt || ofIt {
+			return fmt.Errorf("%w: %s is of the set; take it out too, or put this back, or keep it by an annotation on the cluster",
+				ErrOccupied, m.ref)
+		}
+	}
+	return nil
+}
+
 // checkEmpty refuses to have a namespace deleted, or a definition, that still has objects outside the set, which would go
 // with it. Whatever is not allowed to be looked at may be such.
 func (a *Applier) checkEmpty(ctx context.Context, id ID, ref Ref) error {
@@ -51,7 +65,7 @@ func (a *Applier) checkNone(ctx context.Context, id ID, r resource, namespace st
 		for i := range items {
 			if outside(id, r, &items[i]) {
 				found := Ref{Group: r.Group, Kind: r.Kind, Namespace: items[i].Namespace, Name: items[i].Name}
-				return fmt.Errorf("%w: %s; delete it first, or set DeleteOccupied", ErrOccupied, found)
+				return fmt.Errorf("%w: %s, which is outside the set; delete it first, or set DeleteOccupied", ErrOccupied, found)
 			}
 		}
 		if next = more; next == "" {

@@ -141,7 +141,7 @@ func (p *planner) planPruned(ctx context.Context) []PlannedChange {
 		home.end(Skipped, "planning", errHome)
 		pruned = append(pruned, home)
 	}
-	d := &deletion{Applier: p.Applier, op: "planning", done: Pruned, id: p.set.ID, live: p.live, inventory: p.now, dry: true}
+	d := &deletion{Applier: p.Applier, op: "planning", done: Pruned, id: p.set.ID, live: p.live, inventory: p.now, stay: p.members, dry: true}
 	first := len(pruned)
 	for _, group := range d.groups(p.prune) {
 		for _, ref := range group {

@@ -19,7 +19,7 @@ func (r *run) pruneAll(ctx context.Context) {
 		r.result.Changes = append(r.result.Changes, *r.home)
 		r.tell(r.set.ID, *r.home)
 	}
-	d := deletion{Applier: r.Applier, op: "pruning", done: Pruned, id: r.set.ID, live: r.live, inventory: r.now}
+	d := deletion{Applier: r.Applier, op: "pruning", done: Pruned, id: r.set.ID, live: r.live, inventory: r.now, stay: r.members}
 	r.result.Changes = append(r.result.Changes, d.run(ctx, r.prune)...)
 }
 
@@ -39,8 +39,9 @@ type deletion struct {
 	id        ID
 	live      live
 	inventory *inventory
-	wait      bool // until what was deleted is gone
-	dry       bool // nothing is to change
+	stay      []*member // of the set, which are not to go with what is deleted
+	wait      bool      // until what was deleted is gone
+	dry       bool      // nothing is to change
 
 	mu    sync.Mutex
 	going []target // deleted, of the group that is at work
@@ -172,6 +173,9 @@ func (d *deletion) deleteSeen(ctx context.Context, change *Change, reached resou
 		}
 		change.end(Skipped, d.op, fmt.Errorf("%w: %s; it stays, and is no longer the set's", ErrProtected, p.keep))
 		return nil
+	}
+	if err := d.checkNoneStays(change.Ref); err != nil {
+		return err
 	}
 	if err := d.checkEmpty(ctx, d.id, change.Ref); err != nil {
 		return err

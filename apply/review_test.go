@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
@@ -25,4 +26,28 @@ func TestWhatChangesAtEachDeletionStaysInTheInventory(t *testing.T) {
 	wantActions(t, result, "unchanged ConfigMap a", "failed ConfigMap busy")
 	b.wantAllNamed(t, 0)
 	wantActions(t, b.apply(configMap(t, "a", "1")), "unchanged ConfigMap a", "pruned ConfigMap busy")
+}
+
+func TestPruneKeepsTheNamespaceAndTheDefinitionOfWhatTheSetStillHas(t *testing.T) {
+	for _, allowed := range []bool{false, true} {
+		b := newBench(t, Options{DeleteOccupied: allowed})
+		space := b.namespace + "-pruned"
+		namespace := manifest(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+space+"}")
+		definition, object := b.definition("Namespaced", true)
+		b.apply(namespace, definition, object, in(space, configMap(t, "member", "1")))
+		set := b.set(object, in(space, configMap(t, "member", "1")))
+		if plan, err := b.Plan(t.Context(), set); err == nil {
+			t.Errorf("the plan does not fail: %v", plan)
+		}
+		result, err := b.Apply(t.Context(), set)
+		if !errors.Is(err, ErrOccupied) || result.Count(Failed) != 2 || result.Count(Unchanged) != 2 {
+			t.Errorf("%v, %v, want ErrOccupied", actions(result), err)
+		}
+		if result := b.apply(namespace, definition, object, in(space, configMap(t, "member", "1"))); result.Count(Unchanged) != 4 {
+			t.Errorf("put back: %v", actions(result))
+		}
+		if result, err := b.Delete(t.Context(), b.set().ID); err != nil || result.Count(Deleted) != 4 {
+			t.Errorf("Delete: %v, %v", actions(result), err)
+		}
+	}
 }
