@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -81,7 +82,6 @@ func (m *mapper) find(ctx context.Context, gvk schema.GroupVersionKind, fresh bo
 
 func newMapper(c *client) *mapper {
 	return &mapper{client: c, turn: make(chan struct{}, 1), asked: make(map[bool]bool),
-
 		kinds: make(map[schema.GroupVersionKind]resource), lists: make(map[resource]bool), preferred: make(map[schema.GroupKind]resource)}
 }
 
@@ -175,6 +175,7 @@ func (m *mapper) discover(ctx context.Context, core bool) error {
 	if doc.Kind != "APIGroupDiscoveryList" {
 		return fmt.Errorf("the server has no aggregated discovery, which Kubernetes has since 1.30")
 	}
+	m.forget(core)
 	seen := make(map[schema.GroupKind]bool)
 	for _, group := range doc.Items {
 		for _, version := range group.Versions {
@@ -192,6 +193,13 @@ func (m *mapper) discover(ctx context.Context, core bool) error {
 		}
 	}
 	return nil
+}
+
+// forget has kinds not be known that the server no longer has.
+func (m *mapper) forget(core bool) {
+	maps.DeleteFunc(m.kinds, func(gvk schema.GroupVersionKind, _ resource) bool { return (gvk.Group == "") == core })
+	maps.DeleteFunc(m.lists, func(r resource, _ bool) bool { return (r.Group == "") == core })
+	maps.DeleteFunc(m.preferred, func(gk schema.GroupKind, _ resource) bool { return (gk.Group == "") == core })
 }
 
 var definitionKind = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}

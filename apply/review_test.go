@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -50,4 +51,20 @@ func TestPruneKeepsTheNamespaceAndTheDefinitionOfWhatTheSetStillHas(t *testing.T
 			t.Errorf("Delete: %v, %v", actions(result), err)
 		}
 	}
+}
+
+func TestAKindThatIsGoneIsForgotten(t *testing.T) {
+	b := newBench(t, Options{})
+	definition, object := b.definition("Namespaced", true)
+	other := b.set(definition)
+	other.ID.Name = "definitions"
+	if _, err := b.again().Apply(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	b.apply(object, configMap(t, "a", "1"))
+	b.must("DELETE", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/"+definition.GetName(), "")
+	path := "/apis/example.com/v1/namespaces/" + b.namespace + "/" + strings.ReplaceAll(b.namespace, "-", "") + "s"
+	for b.exists(path) {
+	}
+	wantActions(t, b.apply(configMap(t, "a", "1")), "unchanged ConfigMap a", "pruned "+object.GetKind()+" one")
 }
