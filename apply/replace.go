@@ -9,7 +9,8 @@ import (
 )
 
 // mayReplace tells whether the object may be deleted for the sake of an immutable field: where the options or its own
-// annotation ask for it, and no annotation, of the manifest or of the object as it is, keeps it. A namespace or a definition is never replaced, for the sake of what is in it.
+// annotation ask for it, and no annotation, of the manifest or of the object as it is, keeps it. A namespace or a definition
+// is never replaced, for the sake of what is in it.
 func (s *sending) mayReplace() bool {
 	m := s.member
 	asked := s.opts.Replace || m.policy.replace != ""

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 func TestWhatChangesAtEachDeletionStaysInTheInventory(t *testing.T) {
@@ -67,4 +69,20 @@ func TestAKindThatIsGoneIsForgotten(t *testing.T) {
 	for b.exists(path) {
 	}
 	wantActions(t, b.apply(configMap(t, "a", "1")), "unchanged ConfigMap a", "pruned "+object.GetKind()+" one")
+}
+
+func TestReplacingGoesOnWhereTheObjectChangedMeanwhile(t *testing.T) {
+	b := newBench(t, Options{Replace: true})
+	secret := func(kind string) *unstructured.Unstructured {
+		return manifest(t, "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ntype: "+kind)
+	}
+	b.apply(secret("one"))
+	b.Before = func(r *http.Request) error {
+		if r.Method == "DELETE" {
+			b.Before = nil
+			return b.do("PATCH", b.path("secrets", "s"), `{"metadata":{"annotations":{"n":"1"}}}`)
+		}
+		return nil
+	}
+	wantActions(t, b.apply(secret("two")), "replaced Secret s")
 }

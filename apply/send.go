@@ -179,7 +179,10 @@ func (s *sending) mend(ctx context.Context, err error) error {
 	switch {
 	case kindGone(err) && !m.defined && !s.remapped: // it may have come back in another way
 		s.remapped = true
-		m.resource, err = s.mapper.find(ctx, m.resource.GroupVersionKind, true)
+		now, err := s.mapper.find(ctx, m.resource.GroupVersionKind, true)
+		if err == nil {
+			m.resource = now
+		}
 		return err
 	case isVersionGone(err) && !s.migrated:
 		s.migrated = true
@@ -190,8 +193,11 @@ func (s *sending) mend(ctx context.Context, err error) error {
 		if err := s.proveImmutable(ctx, err); err != nil {
 			return err
 		}
+		if err := s.remove(ctx); err != nil {
+			return err
+		}
 		s.replaced, s.seen = true, nil
-		return s.remove(ctx)
+		return nil
 	}
 	if fields := asConflict(err); fields != nil {
 		return fields
