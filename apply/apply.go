@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // Apply makes the cluster as the set says, and prunes what the set had before and has no longer. The result is never nil.
@@ -40,6 +42,8 @@ type run struct {
 	prune   []Ref    // in the inventory's order
 	home    *Change  // of the parent's own namespace, where it is no longer in the set
 
+	redefined map[schema.GroupVersionKind]bool // kinds of the set whose definition is about to be changed
+
 	digester   digester // of compare
 	revalidate bool     // send also what looks unchanged
 	ahead      bool     // the inventory is to be written before anything is sent
@@ -61,6 +65,7 @@ func (r *run) apply(ctx context.Context) error {
 		return err
 	}
 	r.result.Changes = r.changes
+	r.redefined = r.redefinitions()
 	if r.opts.Validate && !r.validate(ctx) {
 		return r.ended(ctx)
 	}

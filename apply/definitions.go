@@ -4,12 +4,40 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
+
+// redefinitions returns the kinds whose definition this run is about to create or to change.
+func (r *run) redefinitions() map[schema.GroupVersionKind]bool {
+	kinds := make(map[schema.GroupVersionKind]bool)
+	for i, m := range r.members {
+		id := m.ref.identity()
+		if m.ref.groupKind() != definitionKind || r.changes[i].Action != "" || r.unchanged(m, r.was.entries[id], r.live.objects[id]) {
+			continue
+		}
+		for gvk := range definedKinds(r.set.Objects[i : i+1]) {
+			kinds[gvk] = true
+		}
+	}
+	return kinds
+}
+
+// byOldDefinition tells whether the server may have refused the member since it does not go by the definition yet that this
+// run brings: of one that is changed nothing tells when it does.
+func (r *run) byOldDefinition(m *member, err error) bool {
+	return r.redefined[m.resource.GroupVersionKind] && (apierrors.IsNotFound(err) || apierrors.IsBadRequest(err) || apierrors.IsInvalid(err) || isUntyped(err))
+}
+
+// isUntyped tells whether an apply was refused since the manifest has what the kind's schema has not. The error has no code
+// of its own; the words are those of apimachinery's field manager.
+func isUntyped(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "failed to create typed patch object")
+}
 
 // errNotServed is why a definition failed that was accepted.
 var errNotServed = errors.New("it was accepted, and is not served yet; raise EstablishTimeout")

@@ -111,7 +111,7 @@
 // A set that cannot be right is refused as a whole: a manifest without a name, two of one identity ([ErrDuplicate]), a
 // Secret with what is no text. The server is asked to refuse fields that it does not know. With [Options.Validate] all that
 // would be sent is a dry run first, and where any is refused nothing is changed; only what is in a namespace, or of a kind,
-// that the set itself brings cannot be judged yet.
+// that the set itself brings, or is about to change, cannot be judged yet.
 //
 // [Applier.Plan] goes further and returns each difference that the server would make, defaults and webhooks included, with
 // Secrets masked: for people by [Plan.WriteDiff], for a pull request by [Plan.WriteMarkdown], for programs as JSON. A plan

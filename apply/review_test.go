@@ -86,3 +86,39 @@ func TestReplacingGoesOnWhereTheObjectChangedMeanwhile(t *testing.T) {
 	}
 	wantActions(t, b.apply(secret("two")), "replaced Secret s")
 }
+
+func (b *bench) definitionWith(fields ...string) (definition, object *unstructured.Unstructured) {
+	definition, object = b.definition("Namespaced", true)
+	properties, spec := map[string]any{}, map[string]any{}
+	for _, f := range fields {
+		properties[f], spec[f] = map[string]any{"type": "string"}, "x"
+	}
+	schema := map[string]any{"type": "object", "properties": map[string]any{"spec": map[string]any{"type": "object", "properties": properties}}}
+	versions, _, _ := unstructured.NestedSlice(definition.Object, "spec", "versions")
+	for _, v := range versions {
+		v.(map[string]any)["schema"] = map[string]any{"openAPIV3Schema": schema}
+	}
+	_ = unstructured.SetNestedSlice(definition.Object, versions, "spec", "versions")
+	object.Object["spec"] = spec
+	return definition, object
+}
+
+func (b *bench) both(fields ...string) []*unstructured.Unstructured {
+	definition, object := b.definitionWith(fields...)
+	return []*unstructured.Unstructured{definition, object}
+}
+
+func TestADefinitionMayGainAFieldThatTheSetUses(t *testing.T) {
+	for _, validate := range []bool{false, true} {
+		b := newBench(t, Options{Validate: validate})
+		var fields []string
+		for i := range 8 {
+			fields = append(fields, fmt.Sprintf("f%d", i))
+			result, err := b.Apply(t.Context(), b.set(b.both(fields...)...))
+			if err != nil {
+				t.Errorf("validate %v, the change %d: %v, %v", validate, i, actions(result), err)
+				break
+			}
+		}
+	}
+}

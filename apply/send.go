@@ -126,10 +126,11 @@ type sending struct {
 
 	created, replaced  bool
 	remapped, migrated bool // so that each is tried once
+	proven             bool // that a field is immutable, unless a new definition made the proof
 }
 
 // send sends the manifest, and tries again where the answer says nothing of the object: the server lost a race with
-// another writer, does not serve yet a kind that this set has just defined, or can no longer read who manages what.
+// another writer, does not go yet by a definition that this set has just brought, or can no longer read who manages what.
 func (s *sending) send(ctx context.Context) (*partialObject, error) {
 	wait := 10 * time.Millisecond
 	for {
@@ -156,7 +157,8 @@ func (s *sending) worthAnother(err error) bool {
 		var fields *ConflictError
 		return !errors.As(err, &fields)
 	}
-	return s.member.defined && !s.dry && apierrors.IsNotFound(err) || apierrors.IsTooManyRequests(err)
+	young := s.member.defined && apierrors.IsNotFound(err) || s.byOldDefinition(s.member, err)
+	return young && !s.dry || apierrors.IsTooManyRequests(err)
 }
 
 func (s *sending) patch(ctx context.Context) (*partialObject, bool, error) {
@@ -192,6 +194,10 @@ func (s *sending) mend(ctx context.Context, err error) error {
 	case apierrors.IsInvalid(err) && !s.replaced && s.mayReplace():
 		if err := s.proveImmutable(ctx, err); err != nil {
 			return err
+		}
+		if s.byOldDefinition(m, err) && !s.proven { // the proof may be by the new one: the change has to be refused once more
+			s.proven = true
+			return nil
 		}
 		if err := s.remove(ctx); err != nil {
 			return err

@@ -8,7 +8,7 @@ import (
 )
 
 // validate sends what is to be sent as dry runs, all at once. Where the server refuses any, those are failed and the others
-// skipped. What it cannot judge yet, since the set itself brings the namespace or the kind, it is not asked again about.
+// skipped. What it cannot judge yet, since the set itself brings the namespace, or the kind or a change of it, it is not asked again about.
 func (r *run) validate(ctx context.Context) bool {
 	var todo []int
 	for i := range r.members {
@@ -21,7 +21,8 @@ func (r *run) validate(ctx context.Context) bool {
 		m := r.members[i]
 		s := &sending{run: r, member: m, seen: r.live.objects[m.ref.identity()], dry: true}
 		_, err := s.send(ctx)
-		if err == nil || errors.Is(err, errDry) || m.defined && apierrors.IsNotFound(err) || brought[m.ref.Namespace] && apierrors.IsNotFound(err) {
+		brings := m.defined || brought[m.ref.Namespace]
+		if err == nil || errors.Is(err, errDry) || brings && apierrors.IsNotFound(err) || r.byOldDefinition(m, err) {
 			return
 		}
 		r.changes[i].end(Failed, "validating", withoutSecrets(err, m.manifest()))
