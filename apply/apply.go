@@ -252,8 +252,8 @@ func (r *run) ended(ctx context.Context) error {
 	return r.result.err()
 }
 
-// rescue adds what this run applied to the inventory that another applier has written meanwhile, so that nothing is on
-// the cluster that no inventory names. What the other one has written stays.
+// rescue adds what this run applied, or may have, to the inventory that another applier has written meanwhile, so that
+// nothing is on the cluster that no inventory names. What the other one has written stays.
 func (r *run) rescue(ctx context.Context) (err error) {
 	for range 5 {
 		var inv *inventory
@@ -261,10 +261,10 @@ func (r *run) rescue(ctx context.Context) (err error) {
 		if p, inv, err = r.readParent(ctx, r.set.ID); err != nil {
 			return err
 		}
-		for i, m := range r.members {
-			_, named := inv.entries[m.ref.identity()]
-			if a := r.changes[i].Action; !named && (a == Created || a == Configured || a == Replaced || a == Unchanged) {
-				inv.add(m.ref, m.resource, entry{})
+		for _, m := range r.members {
+			_, ours := r.now.entries[m.ref.identity()]
+			if _, named := inv.entries[m.ref.identity()]; ours && !named {
+				inv.add(m.ref, r.now.kinds[m.ref.groupKind()], entry{})
 			}
 		}
 		if err = p.write(ctx, inv); !errors.Is(err, ErrConflict) {

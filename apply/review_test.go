@@ -122,3 +122,26 @@ func TestADefinitionMayGainAFieldThatTheSetUses(t *testing.T) {
 		}
 	}
 }
+
+func TestConflictNamesWhatMayHaveBeenApplied(t *testing.T) {
+	b := newBench(t, Options{})
+	b.apply(configMap(t, "a", "1"))
+	b.Before = func(r *http.Request) error { // another applier of the set, without b, comes in between, and the answer is lost
+		if r.Method == "PATCH" && strings.HasSuffix(r.URL.Path, "/b") {
+			b.Before = nil
+			if _, err := newApplier(t, b.config, Options{}).Apply(t.Context(), b.set(configMap(t, "a", "1"))); err != nil {
+				return err
+			}
+			label := b.set().ID.label()
+			if err := b.do("POST", b.path("configmaps", "")[:len(b.path("configmaps", ""))-1], fmt.Sprintf(`{"metadata":{"name":"b","labels":{%q:%q}}}`, partOfLabel, label)); err != nil {
+				return err
+			}
+			return errors.New("the answer was lost")
+		}
+		return nil
+	}
+	if _, err := b.Apply(t.Context(), b.set(configMap(t, "a", "1"), configMap(t, "b", "1"))); !errors.Is(err, ErrConflict) {
+		t.Errorf("the error is %v, want ErrConflict", err)
+	}
+	b.wantAllNamed(t, 0)
+}
