@@ -451,7 +451,7 @@ func wantNoGoroutines(t *testing.T) {
 		left = nil
 		buffer := make([]byte, 1<<20)
 		for _, stack := range strings.Split(string(buffer[:runtime.Stack(buffer, true)]), "\n\n") {
-			ours := strings.Contains(stack, "gitopskit/apply.(*Applier).follow") || strings.Contains(stack, "ClientStream).doRequest") ||
+			ours := strings.Contains(stack, "created by github.com/gitopskit/gitopskit/apply.") || strings.Contains(stack, "ClientStream).doRequest") ||
 				strings.Contains(stack, "clientStream).doRequest")
 			if ours {
 				left = append(left, stack)
