@@ -185,7 +185,9 @@ func (b *faultBench) through(tamper func(*http.Request, http.RoundTripper) (*htt
 	return &c
 }
 
-func untampered(r *http.Request, next http.RoundTripper) (*http.Response, error) { return next.RoundTrip(r) }
+func untampered(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return next.RoundTrip(r)
+}
 
 // wantConvergence wants a clean run to bring about what the objects say, another to change nothing, and what is foreign to
 // be as it was.

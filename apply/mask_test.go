@@ -73,7 +73,7 @@ func TestPlanMasksSecrets(t *testing.T) {
 				"created ConfigMap kubectls", `  manifest data: null → {"key":"1"}`,
 				`  manifest metadata.annotations: null → {"` + lastApplied + `":"***"}`}},
 		{"moved to data", []*unstructured.Unstructured{secret("data: {one: " + encoded + ", two: eA==}"), annotated},
-			[]string{"configured Secret s (nothing changes but who manages which fields)", "unchanged ConfigMap kubectls"}},
+			[]string{"unchanged Secret s", "unchanged ConfigMap kubectls"}},
 		{"changed, added and removed", []*unstructured.Unstructured{secret("data: {three: " + encoded + "}\nstringData: {one: new-" + planted + "}"),
 			configMap(t, "kubectls", "1")},
 			[]string{"configured Secret s", "  manifest data.one: \"***\" → \"*** (changed)\"", `  manifest data.three: null → "***"`, `  manifest data.two: "***" → null`,

@@ -173,5 +173,8 @@ func (m *member) manifest() map[string]any {
 	metadata["labels"] = labels
 	manifest := maps.Clone(m.object)
 	manifest["metadata"] = metadata
+	if isSecret(m.ref) { // the server forgets whose data stringData was, and would keep what is no longer in it
+		mergeStringData(manifest)
+	}
 	return manifest
 }

@@ -50,7 +50,8 @@ func (p *planner) planMember(ctx context.Context, m *member, change *PlannedChan
 	}
 	if err != nil {
 		told := explain(withoutSecrets(err, m.manifest(), a.was))
-		if s := (&sending{run: p.run, member: m, seen: p.live.objects[m.ref.identity()], dry: true}); apierrors.IsInvalid(err) && s.mayReplace() && s.proveImmutable(ctx, err) == nil {
+		s := &sending{run: p.run, member: m, seen: p.live.objects[m.ref.identity()], dry: true}
+		if a.was != nil && apierrors.IsInvalid(err) && s.mayReplace() && s.proveImmutable(ctx, err) == nil {
 			change.Action, change.Note = Replaced, fmt.Sprintf(noteReplaced, told)
 			return
 		}

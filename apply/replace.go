@@ -62,7 +62,7 @@ func (s *sending) remove(ctx context.Context) error {
 		return &ownedError{label: label}
 	}
 	if keep := policyOf(live.Annotations, live.Labels).keep; keep != "" {
-		return fmt.Errorf("deleting it to create it anew: %w: %s", ErrProtected, keep)
+		return fmt.Errorf("it is not replaced: %w on the cluster: %s", ErrProtected, keep)
 	}
 	err = s.client.delete(ctx, m.path(), deleteOptions(string(live.UID), live.ResourceVersion, s.opts.Propagation))
 	if err != nil && !objectGone(err) {
