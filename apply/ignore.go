@@ -87,6 +87,8 @@ func parsePointer(text string) (p pointer, wrong string) {
 	switch {
 	case p[0] == "apiVersion", p[0] == "kind", inMetadata && (len(p) == 1 || p[1] == "name" || p[1] == "namespace"):
 		return nil, "names what makes the object the one it is"
+	case p[0] == "stringData":
+		return nil, "names what is sent as data: point there"
 	case inMetadata && p[1] == "labels" && (len(p) == 2 || p[2] == partOfLabel):
 		return nil, "takes in the label of the set; name other labels one by one"
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"reflect"
 	"strconv"
 	"strings"
@@ -89,6 +90,9 @@ func withoutSecrets(err error, objects ...map[string]any) error {
 		whole, _ := json.Marshal(told.Status())
 		text += string(whole)
 	}
+	if told != nil && authorizerSays.MatchString(told.Status().Message) {
+		return err
+	}
 	pieces := piecesOf(text)
 	for _, o := range objects {
 		for _, value := range hiddenValues(o) {
@@ -99,6 +103,11 @@ func withoutSecrets(err error, objects ...map[string]any) error {
 	}
 	return err
 }
+
+// authorizerSays are the words of the server itself where a right is missing: they are of the request's path and of who
+// sent it, and of no object's content, though a short value may happen to be in them.
+var authorizerSays = regexp.MustCompile(`^[a-z0-9.]+( "[^"]*")? is forbidden: User "[^"]*" cannot [a-z]+ resource "[^"]*" in API group "[^"]*"` +
+	`( in the namespace "[^"]*"| at the cluster scope)$`)
 
 // summary is an error that says what the status says, without its words.
 func summary(told apierrors.APIStatus) error {

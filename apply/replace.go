@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -9,18 +10,30 @@ import (
 )
 
 // mayReplace tells whether the object may be deleted for the sake of an immutable field: where the options or its own
-// annotation ask for it, and no annotation, of the manifest or of the object as it is, keeps it. A namespace or a definition
-// is never replaced, for the sake of what is in it.
+// annotation ask for it. A namespace or a definition is never replaced, for the sake of what is in it.
 func (s *sending) mayReplace() bool {
-	m := s.member
-	asked := s.opts.Replace || m.policy.replace != ""
-	kept := m.policy.keep != "" || s.seen != nil && policyOf(s.seen.Annotations, s.seen.Labels).keep != ""
-	return asked && !kept && m.ref.groupKind() != namespaceKind && m.ref.groupKind() != definitionKind
+	gk := s.member.ref.groupKind()
+	return (s.opts.Replace || s.member.policy.replace != "") && gk != namespaceKind && gk != definitionKind
+}
+
+// kept returns the annotation for which the object is not to be deleted, of the manifest or of the object as it is.
+func (s *sending) kept() string {
+	keep := s.member.policy.keep
+	if s.seen != nil {
+		keep = cmp.Or(keep, policyOf(s.seen.Annotations, s.seen.Labels).keep)
+	}
+	return keep
 }
 
 // proveImmutable returns nil where the server refuses the change and not the manifest: it takes the same manifest as a new
 // object under another name, in a dry run. An invalid manifest so never deletes anything.
 func (s *sending) proveImmutable(ctx context.Context, refused error) error {
+	if keep := s.kept(); keep != "" {
+		return fmt.Errorf("%w; it is not replaced: %w: %s", refused, ErrProtected, keep)
+	}
+	if byAdmission(refused) {
+		return fmt.Errorf("%w; it is not replaced, as it was refused by admission, which may refuse the new object by its name", refused)
+	}
 	m := *s.member
 	m.ref.Name = otherName(m.ref.Name)
 	body, err := m.body(nil, s.opts.FieldManager)
@@ -37,6 +50,13 @@ func (s *sending) proveImmutable(ctx context.Context, refused error) error {
 		return refused
 	}
 	return nil
+}
+
+// byAdmission tells whether a webhook or a policy refused, by the words that the server puts before theirs. What they
+// refuse for a name they may allow the object of the proof.
+func byAdmission(refused error) bool {
+	text := refused.Error()
+	return strings.Contains(text, `admission webhook "`) || strings.Contains(text, "ValidatingAdmissionPolicy '")
 }
 
 // otherName is a name that no object has.

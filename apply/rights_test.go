@@ -11,29 +11,29 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// A grant is a resource and what a user may do with it.
-type grant struct{ group, plural, verbs string }
+// A allowance is a resource and what a user may do with it.
+type allowance struct{ group, plural, verbs string }
 
-var allRights = []grant{{"", "configmaps", "get list create patch delete"}, {"", "secrets", "get list create patch delete update"},
+var allRights = []allowance{{"", "configmaps", "get list create patch delete"}, {"", "secrets", "get list create patch delete update"},
 	{"apps", "deployments", "get list create patch delete"}}
 
 // without are the rights but some verbs with one resource.
-func without(plural string, verbs ...string) []grant {
-	grants := slices.Clone(allRights)
-	for i, g := range grants {
+func without(plural string, verbs ...string) []allowance {
+	allowances := slices.Clone(allRights)
+	for i, g := range allowances {
 		if g.plural == plural {
-			grants[i].verbs = strings.Join(slices.DeleteFunc(strings.Fields(g.verbs), func(v string) bool { return slices.Contains(verbs, v) }), " ")
+			allowances[i].verbs = strings.Join(slices.DeleteFunc(strings.Fields(g.verbs), func(v string) bool { return slices.Contains(verbs, v) }), " ")
 		}
 	}
-	return grants
+	return allowances
 }
 
 // by is a new process of a user who has just these rights, in the bench's namespace.
-func (b *faultBench) by(user string, grants []grant) *faultBench {
+func (b *faultBench) by(user string, allowances []allowance) *faultBench {
 	b.t.Helper()
 	path, user := "/apis/rbac.authorization.k8s.io/v1/namespaces/"+b.namespace, b.namespace+"-"+user
 	rules := []string{`{"apiGroups":["coordination.k8s.io"],"resources":["leases"],"resourceNames":["marker"],"verbs":["get"]}`}
-	for _, g := range grants {
+	for _, g := range allowances {
 		verbs := `"` + strings.Join(strings.Fields(g.verbs), `","`) + `"`
 		rules = append(rules, fmt.Sprintf(`{"apiGroups":[%q],"resources":[%q],"verbs":[%s]}`, g.group, g.plural, verbs))
 	}

@@ -21,7 +21,9 @@ func TestAQuotaThatRefusesIsToldAndNothingIsPruned(t *testing.T) {
 	// Nobody is at work on quotas. This is what their controller would write, and admission has heard of it when it says so.
 	allow := func(most int, says string) {
 		b.must("PATCH", path+"/few/status", fmt.Sprintf(`{"status":{"hard":{"count/configmaps":"%d"},"used":{"count/configmaps":"3"}}}`, most))
-		b.awaitHook(func(err error) bool { return says == "" && err == nil || err != nil && says != "" && strings.Contains(err.Error(), says) })
+		b.awaitHook(func(err error) bool {
+			return says == "" && err == nil || err != nil && says != "" && strings.Contains(err.Error(), says)
+		})
 	}
 	allow(0, "exceeded quota")
 	allow(5, "") // beside the set's there are two
