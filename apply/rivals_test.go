@@ -45,6 +45,32 @@ func TestAQuotaThatRefusesIsToldAndNothingIsPruned(t *testing.T) {
 	b.wantConvergence(t, objects, "without a quota")
 }
 
+func TestWhatALimitRangeFillsInIsNotDriftAndWhatItRefusesIsTold(t *testing.T) {
+	b := newLiveBench(t, Options{})
+	pod := func(name, cpu string) *unstructured.Unstructured {
+		return manifest(t, fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: %s}\nspec: {containers: [{name: main, image: nginx, resources: {limits: {cpu: %q}}}]}", name, cpu))
+	}
+	limits := manifest(t, "apiVersion: v1\nkind: LimitRange\nmetadata: {name: limits}\nspec: {limits: [{type: Container, max: {cpu: 1}, default: {memory: 64Mi}}]}")
+	b.apply(limits)
+	path := "/api/v1/namespaces/" + b.namespace + "/pods?dryRun=All"
+	for range 2000 { // until admission has heard of it, and there is an account for Pods
+		if _, err := b.tries("probe", "POST", path, "application/json", pod("probe", "2").Object); strings.Contains(fmt.Sprint(err), "maximum cpu usage") {
+			break
+		}
+	}
+	result, err := b.Apply(t.Context(), b.set(limits, pod("fits", "0.5"), pod("large", "2")))
+	if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "maximum cpu usage per Container is 1") {
+		t.Errorf("the error is %v, want that of the LimitRange", err)
+	}
+	wantActions(t, result, "unchanged LimitRange limits", "created Pod fits", "failed Pod large")
+	for quiet := false; !quiet; {
+		b.Take()
+		b.apply(limits, pod("fits", "0.5"))
+		quiet = len(writes(b.Take())) == 0
+	}
+	wantActions(t, b.again().apply(limits, pod("fits", "0.5")), "unchanged LimitRange limits", "unchanged Pod fits")
+}
+
 // meddle changes the objects by another manager, again and again, until the function that it returns is called.
 func (b *bench) meddle(paths ...string) (stop func()) {
 	ctx, cancel := context.WithCancel(b.t.Context())
