@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,7 +15,8 @@ type partialObject = metav1.PartialObjectMetadata
 
 // observe looks at the members and at what is to be pruned. Of what was applied before, one LIST by the set's own label
 // tells all; whether a new object, or one that is not found so, belongs to another set, only a LIST of all sets' labels.
-// A set that is watched is asked only for what the watch does not know.
+// What of an object is to be left alone counts also where it lost its label. A set that is watched is asked only for what
+// the watch does not know.
 func (r *run) observe(ctx context.Context) (err error) {
 	known := r.watch.recall(r.set, r.was)
 	if r.live, err = r.inquire(ctx, r.set.ID, r.inquiries(known), r.was.kinds); err != nil {
@@ -22,26 +24,31 @@ func (r *run) observe(ctx context.Context) (err error) {
 	}
 	r.watch.noteAll(r.live.objects)
 	known.addTo(r.live)
-	if r.opts.Adopt == AdoptAlways {
-		return nil
-	}
-	missing := make(map[scopedKind]*inquiry)
+	labelled, byName := make(map[scopedKind]*inquiry), make(map[scopedKind]*inquiry)
 	for _, m := range r.members {
 		e, had := r.was.entries[m.ref.identity()]
-		if gk := m.ref.groupKind(); had && e.applied && m.err == nil && r.live.objects[m.ref.identity()] == nil && !r.live.gone[gk] &&
-			!known[m.ref.identity()].searched {
-			inquiryOf(missing, r.was.kinds[gk]).ask(m.ref)
+		gk := m.ref.groupKind()
+		if !had || m.err != nil || r.live.objects[m.ref.identity()] != nil || r.live.gone[gk] {
+			continue
+		}
+		switch {
+		case m.leavesAlone():
+			inquiryOf(byName, r.was.kinds[gk]).ask(m.ref)
+		case e.applied && r.opts.Adopt != AdoptAlways && !known[m.ref.identity()].searched:
+			inquiryOf(labelled, r.was.kinds[gk]).ask(m.ref)
 		}
 	}
+	missing := append(inquiriesOf(labelled, func(q *inquiry) { q.foreign = true }), inquiriesOf(byName, func(q *inquiry) { q.byName = true })...)
 	if len(missing) == 0 {
 		return nil
 	}
-	found, err := r.inquire(ctx, r.set.ID, inquiriesOf(missing, func(q *inquiry) { q.foreign = true }), r.was.kinds)
-	for ref, object := range found.objects {
-		r.live.objects[ref] = object
-	}
+	found, err := r.inquire(ctx, r.set.ID, missing, r.was.kinds)
+	maps.Copy(r.live.objects, found.objects)
 	return err
 }
+
+// leavesAlone tells whether there may be something about the object, as it is, that is not to be touched.
+func (m *member) leavesAlone() bool { return m.policy.createOnly != "" || len(m.ignored) > 0 }
 
 // inquiries are for all that the inventory names, but for what is known; what is only written ahead may be another set's.
 func (v *inventory) inquiries(known recollection) map[scopedKind]*inquiry {
@@ -65,7 +72,7 @@ func (r *run) inquiries(known recollection) []inquiry {
 			continue
 		}
 		switch {
-		case r.opts.Adopt == AdoptNone || m.policy.createOnly != "" || len(m.ignored) > 0:
+		case r.opts.Adopt == AdoptNone || m.leavesAlone():
 			q := inquiryOf(byName, m.resource)
 			q.ask(m.ref)
 			q.young = q.young || m.defined

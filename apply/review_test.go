@@ -145,3 +145,15 @@ func TestConflictNamesWhatMayHaveBeenApplied(t *testing.T) {
 	}
 	b.wantAllNamed(t, 0)
 }
+
+func TestWhatLostTheSetsLabelIsStillCreatedOnlyOnce(t *testing.T) {
+	b := newBench(t, Options{})
+	once := func(name string) *unstructured.Unstructured {
+		return annotated1(configMap(t, name, "1"), "kustomize.toolkit.fluxcd.io/ssa", "IfNotPresent")
+	}
+	b.apply(once("one"), once("two"), once("three"))
+	for _, name := range []string{"one", "two", "three"} {
+		b.must("PATCH", b.path("configmaps", name), `{"metadata":{"labels":null},"data":{"key":"theirs"}}`)
+	}
+	wantActions(t, b.apply(once("one"), once("two"), once("three")), "unchanged ConfigMap one", "unchanged ConfigMap two", "unchanged ConfigMap three")
+}
