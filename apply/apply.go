@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -207,8 +209,16 @@ func (r *run) compare() {
 
 // unchanged tells whether the server would answer to the manifest with what it already has.
 func (r *run) unchanged(m *member, e entry, seen *partialObject) bool {
-	return e.applied && e.intent == m.intent && seen != nil && seen.DeletionTimestamp == nil &&
+	return e.applied && e.intent == m.intent && seen != nil && seen.DeletionTimestamp == nil && !r.takesFrom(m, seen) &&
 		e.fingerprint == m.fingerprintBy(&r.digester, seen, r.opts.FieldManager)
+}
+
+// takesFrom tells whether the object has fields of managers that are to be taken over: they were not yet when it was sent.
+func (r *run) takesFrom(m *member, seen *partialObject) bool {
+	return m.policy.noTakeover == "" && len(r.opts.TakeOver) > 0 &&
+		slices.ContainsFunc(seen.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
+			return entry.Subresource == "" && slices.Contains(r.opts.TakeOver, entry.Manager) && !isApply(entry, r.opts.FieldManager)
+		})
 }
 
 // writeAhead writes the inventory before anything is sent that another applier of the set would not send as well: another

@@ -157,3 +157,15 @@ func TestWhatLostTheSetsLabelIsStillCreatedOnlyOnce(t *testing.T) {
 	}
 	wantActions(t, b.apply(once("one"), once("two"), once("three")), "unchanged ConfigMap one", "unchanged ConfigMap two", "unchanged ConfigMap three")
 }
+
+func TestAManagerIsTakenOverAlsoFromWhatIsUnchanged(t *testing.T) {
+	b := newBench(t, Options{})
+	if _, err := b.tries("old-tool", "PATCH", b.path("deployments", "web"), applyPatch, deployment(t, "web", "nginx:1").Object); err != nil {
+		t.Fatal(err)
+	}
+	b.apply(deployment(t, "web", "nginx:1"))
+	b.opts.TakeOver = []string{"old-tool"}
+	wantActions(t, b.again().apply(deployment(t, "web", "nginx:1")), "configured Deployment web")
+	b.Take()
+	wantActions(t, b.again().apply(deployment(t, "web", "nginx:1")), "unchanged Deployment web")
+}
