@@ -12,13 +12,15 @@ type dependents struct {
 	*run
 	reached []chan struct{} // one for each wave: closed when it is begun, or will not be
 	blocked []bool          // waves that are not begun; read after reached is closed
+	beside  map[int]bool    // members that are sent by a goroutine of their own; not written after start
 	dealt   map[int]chan struct{}
 	health  map[int]func() error // of a member that others need: waits once for all of them
 	going   sync.WaitGroup
 }
 
 func newDependents(r *run) *dependents {
-	d := &dependents{run: r, blocked: make([]bool, waves), dealt: make(map[int]chan struct{}), health: make(map[int]func() error)}
+	d := &dependents{run: r, blocked: make([]bool, waves), beside: make(map[int]bool),
+		dealt: make(map[int]chan struct{}), health: make(map[int]func() error)}
 	for range waves {
 		d.reached = append(d.reached, make(chan struct{}))
 	}
@@ -28,9 +30,10 @@ func newDependents(r *run) *dependents {
 // start has each dependent wait in a goroutine of its own. What is unchanged already waits for nothing.
 func (d *dependents) start(ctx context.Context) {
 	for i, m := range d.members {
-		if d.changes[i].Action != "" {
+		if d.changes[i].Action != "" || len(m.needs) == 0 {
 			continue
 		}
+		d.beside[i] = true
 		for _, need := range m.needs {
 			if d.dealt[need] == nil {
 				d.dealt[need] = make(chan struct{})
@@ -41,13 +44,11 @@ func (d *dependents) start(ctx context.Context) {
 			}
 		}
 	}
-	for i, m := range d.members {
-		if d.changes[i].Action == "" && len(m.needs) > 0 {
-			d.going.Go(func() {
-				defer d.done(i)
-				d.sendWhenReady(ctx, i)
-			})
-		}
+	for i := range d.beside {
+		d.going.Go(func() {
+			defer d.done(i)
+			d.sendWhenReady(ctx, i)
+		})
 	}
 }
 

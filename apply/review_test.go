@@ -169,3 +169,17 @@ func TestAManagerIsTakenOverAlsoFromWhatIsUnchanged(t *testing.T) {
 	b.Take()
 	wantActions(t, b.again().apply(deployment(t, "web", "nginx:1")), "unchanged Deployment web")
 }
+
+func TestWavesEndWhereADependentIsAnothers(t *testing.T) {
+	b := newBench(t, Options{})
+	other := b.set(configMap(t, "theirs", "1"))
+	other.ID.Name = "other"
+	if _, err := b.Apply(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	result, err := b.Apply(t.Context(), b.set(configMap(t, "a", "1"), needs(configMap(t, "theirs", "1"), "/namespaces/"+b.namespace+"/ConfigMap/a"), service(t, "web")))
+	if !errors.Is(err, ErrOwned) {
+		t.Errorf("the error is %v, want ErrOwned", err)
+	}
+	wantActions(t, result, "created ConfigMap a", "failed ConfigMap theirs", "skipped Service web")
+}

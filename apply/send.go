@@ -45,16 +45,15 @@ func (r *run) sendAll(ctx context.Context) {
 				d.done(i)
 			}
 		}
-		failed = r.failedIn(wave)
+		failed = r.failedIn(wave, d)
 	}
 	d.wait()
 }
 
-// failedIn tells whether a member of the wave failed. Those that depend on others are not of it, unless they failed before
-// anything was sent.
-func (r *run) failedIn(wave int) bool {
+// failedIn tells whether a member of the wave failed. Those that are sent beside the waves are not of it.
+func (r *run) failedIn(wave int, d *dependents) bool {
 	for i, m := range r.members {
-		if (len(m.needs) == 0 || m.err != nil) && r.changes[i].Action == Failed && waveOf(m.ref) == wave {
+		if waveOf(m.ref) == wave && !d.beside[i] && r.changes[i].Action == Failed {
 			return true
 		}
 	}
