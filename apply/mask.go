@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 
