@@ -124,7 +124,11 @@ func summary(told apierrors.APIStatus) error {
 			short.Details.Causes = append(short.Details.Causes, metav1.StatusCause{Type: c.Type, Field: c.Field})
 		}
 	}
-	short.Message = fmt.Sprintf("%s (%d)%s; the server's words are left out, for they quote what is secret", s.Reason, s.Code, strings.Join(causes, ""))
+	what, where := string(s.Reason), ""
+	if what == "" { // what the server could not even read, it says without a reason
+		what, where = "the server refused it", "; perhaps a field is misspelt, or a value of data is not base64"
+	}
+	short.Message = fmt.Sprintf("%s (%d)%s; the server's words are left out, for they quote what is secret%s", what, s.Code, strings.Join(causes, ""), where)
 	return &apierrors.StatusError{ErrStatus: short}
 }
 

@@ -114,6 +114,11 @@ func TestPlanMasksWhatTheServerQuotes(t *testing.T) {
 		t.Errorf("what quotes nothing is told as %v", err)
 	}
 	wantUntold(t, told(t, p, err))
+	garbled := manifest(t, "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {password: hunter2-not-base64!}")
+	if p, err = b.plan(b.set(garbled)); err == nil || !strings.Contains(err.Error(), "the server refused it (500)") || !strings.Contains(err.Error(), "not base64") {
+		t.Errorf("what is not base64 is told as %v", err)
+	}
+	wantUntold(t, told(t, p, err))
 }
 
 func TestErrorsAreToldWithoutSecrets(t *testing.T) {
