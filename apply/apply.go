@@ -138,7 +138,7 @@ func (r *run) sumIntents() {
 // planPrune lists what the inventory has and the set has not, and refuses what is more likely a mistake.
 func (r *run) planPrune() error {
 	if n := len(r.was.entries); len(r.members) == 0 && n > 0 && !r.set.AllowEmpty {
-		return fmt.Errorf("applying %s: %w: it would prune all %d objects; set AllowEmpty where that is meant", r.set.ID, ErrEmptySet, n)
+		return fmt.Errorf("applying %s: %w: it would prune all %d object(s); set AllowEmpty where that is meant", r.set.ID, ErrEmptySet, n)
 	}
 	wanted := make(map[Ref]bool, len(r.members))
 	for _, m := range r.members {

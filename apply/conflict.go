@@ -13,7 +13,7 @@ import (
 )
 
 // A ConflictError says that a manifest would change fields that belong to other field managers, and that it was not
-// forced to. The answer of the API server is in its chain.
+// forced to. The answer of the API server is in its chain. It is not [ErrConflict], which is about two appliers.
 type ConflictError struct {
 	Fields []FieldConflict // in the order of their names
 	err    *apierrors.StatusError
@@ -39,7 +39,7 @@ func (e *ConflictError) Error() string {
 		}
 		fmt.Fprintf(&text, "%s (%s)", f.Field, f.Manager)
 	}
-	text.WriteString("; leave these fields out of the manifest, ignore them, or take them over by force")
+	text.WriteString("; leave these fields out of the manifest, name them in Ignore, or set Conflicts to \"take\"")
 	return text.String()
 }
 

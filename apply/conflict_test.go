@@ -33,7 +33,7 @@ func TestConflictSaysWhoHasWhichField(t *testing.T) {
 	if !apierrors.IsConflict(conflict) || errors.Is(conflict, ErrConflict) {
 		t.Error("it is not the server's conflict, or it is that of two appliers")
 	}
-	for _, says := range []string{`.spec.replicas (the "scaler")`, `[name="main"].image (first)`, "ignore them"} {
+	for _, says := range []string{`.spec.replicas (the "scaler")`, `[name="main"].image (first)`, `set Conflicts to "take"`} {
 		if !strings.Contains(conflict.Error(), says) {
 			t.Errorf("the error is %q, want one that says %q", conflict, says)
 		}

@@ -75,7 +75,8 @@ func (d *dependents) awaitNeeded(ctx context.Context, need int) error {
 	if d.changes[need].unfinished() {
 		return fmt.Errorf("%w: it needs %s, which was not applied", ErrNotReached, m.ref)
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.opts.DependencyTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, d.opts.DependencyTimeout,
+		fmt.Errorf("%w: DependencyTimeout is %s", context.DeadlineExceeded, d.opts.DependencyTimeout))
 	defer cancel()
 	if err := d.awaitHealthy(ctx, m.ref.String(), []target{{ref: m.ref, resource: m.resource}}, WaitOptions{JobsComplete: true}); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotReached, err)

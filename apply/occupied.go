@@ -65,7 +65,7 @@ func (a *Applier) checkNone(ctx context.Context, id ID, r resource, namespace st
 		for i := range items {
 			if outside(id, r, &items[i]) {
 				found := Ref{Group: r.Group, Kind: r.Kind, Namespace: items[i].Namespace, Name: items[i].Name}
-				return fmt.Errorf("%w: %s, which is outside the set; delete it first, or set DeleteOccupied", ErrOccupied, found)
+				return fmt.Errorf("%w: first %s, which is outside the set; delete them, or set DeleteOccupied", ErrOccupied, found)
 			}
 		}
 		if next = more; next == "" {

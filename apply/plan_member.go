@@ -24,7 +24,7 @@ const (
 	noteUnasked   = "the server could not be asked: its %s is created by the same set"
 	noteChanging  = "the server refused it by the definition that its kind has now, and the set changes that: %v"
 	noteReplaced  = "it would be deleted and created anew, for the server refused to change it: %v"
-	noteTakeover  = "what was applied client-side, or by a manager that is taken over, and is not in the manifest would be removed too"
+	noteTakeover  = "what was applied client-side, or by a manager that is taken over, and is not in the manifest would be removed too: it is not shown here"
 	noteUnserved  = "the server could not be asked: its version is served once the set has changed its definition"
 )
 

@@ -110,14 +110,14 @@ func (r *run) readStates(ctx context.Context, places []int, states []string) err
 		case !apierrors.IsNotFound(err):
 			mu.Lock()
 			defer mu.Unlock()
-			errs = append(errs, &Error{Op: "comparing with the plan", Ref: m.ref, Err: err})
+			errs = append(errs, &Error{Op: "comparing the plan with", Ref: m.ref, Err: err})
 		}
 	})
 	return errors.Join(errs...)
 }
 
 func outdated(ref Ref, why string) error {
-	return &Error{Op: "comparing with the plan", Ref: ref, Err: fmt.Errorf("%w: %s; plan again", ErrPlanOutdated, why)}
+	return &Error{Op: "comparing the plan with", Ref: ref, Err: fmt.Errorf("%w: %s; plan again", ErrPlanOutdated, why)}
 }
 
 // state of the parent; empty where there is none.
