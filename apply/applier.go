@@ -25,7 +25,8 @@ type Options struct {
 	Conflicts Conflicts
 	// TakeOver names field managers whose fields become the set's own, so that those which the manifests do not name are
 	// removed: the manager of the tool that had the objects before, as metadata.managedFields names it. What kubectl
-	// applied client-side is always taken over.
+	// applied client-side is always taken over. That is done when an object is sent: naming a manager sends none of those
+	// that are as they should be, before RevalidateAfter.
 	TakeOver []string
 	// Ignore are fields that are left to others.
 	Ignore []IgnoreRule

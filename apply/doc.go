@@ -3,7 +3,7 @@
 //	applier, err := apply.New(config, apply.Options{})
 //	result, err := applier.Apply(ctx, apply.Set{
 //		ID:      apply.ID{Namespace: "default", Name: "podinfo"},
-//		Objects: objects, // of kustomize.Build, or anything else that makes manifests
+//		Objects: objects, // of kustomize.Build, which also takes a folder of plain YAML files, or of anything else
 //	})
 //	for _, change := range result.Changes { … } // Created, Configured, Unchanged, Pruned, Skipped, Failed
 //
@@ -61,7 +61,8 @@
 // needs no look at a first Apply. The look comes before the PATCH: two sets that begin with one object at the same moment
 // may both send it, and the next Apply of the one without the label tells.
 //
-// A field is of the manager that applied it. Fields that others own become the set's, unless [Options.Conflicts] is
+// A field is of the manager that applied it. One that the manifest does not name is not the set's, and what others add
+// there stays. Fields that others own become the set's, unless [Options.Conflicts] is
 // [FailFields]: then the object fails with a [*ConflictError] that names each field and its manager. What kubectl applied
 // client-side is taken over, so that its fields that the manifest no longer has are removed; so is what the managers in
 // [Options.TakeOver] have. Fields under [Options.Ignore] are left to whoever else has them. Where the server can no longer
@@ -83,7 +84,7 @@
 //	argocd.argoproj.io/sync-options: Prune=false       never deleted; so with Prune=confirm, Delete=false, Delete=confirm
 //	argocd.argoproj.io/sync-options: Force=true        replaced where a field is immutable
 //	kustomize.toolkit.fluxcd.io/force: enabled         replaced where a field is immutable
-//	config.kubernetes.io/depends-on: …                 sent after what it names
+//	config.kubernetes.io/depends-on: …                 sent after what it names: apps/namespaces/shop/Deployment/db, /Namespace/shop
 //
 // Flux's may be labels as well. What is applied goes by its manifest, what is pruned or deleted by the object on the
 // cluster; what says in either place that it is not to be applied, or not to be deleted, is not applied, or not replaced.

@@ -15,7 +15,7 @@ var (
 	// ErrUnknownKind: neither the cluster nor a CustomResourceDefinition of the set has the object's kind.
 	ErrUnknownKind = errors.New("the cluster does not know this kind")
 	// ErrConflict: another applier wrote the set's inventory in the meantime; what this one did is told in its result,
-	// and applying again puts it right.
+	// and applying again puts it right. Fields that another manager has are a [*ConflictError] instead.
 	ErrConflict = errors.New("another applier is at work on this set")
 	// ErrNotParent: the Secret with the set's name is not a set's parent, and is left as it is.
 	ErrNotParent = errors.New("the Secret is not the parent of a set")

@@ -80,7 +80,8 @@ type WaitOptions struct {
 
 // Wait returns when every member of the set's inventory is healthy at one time, by watch and not by polling: it costs one
 // GET, and one LIST and one WATCH for each kind. Of ConfigMaps and Secrets it reads the metadata only. A set that is not
-// there has no members, and is healthy.
+// there has no members, and is healthy. Wait knows the inventory and no manifests: after an Apply that failed, what was not
+// changed may well be healthy.
 //
 // [Options.Health] says what healthy is, and where it has no opinion kstatus: a workload is as large as asked for, of its
 // newest generation, and ready; a custom resource has its conditions Reconciling, Stalled and Ready right. A status that

@@ -39,7 +39,11 @@ type PlannedChange struct {
 
 // Plan tells what Apply would do now and writes nothing. For each object that Apply would send it costs one GET and one
 // PATCH that is a dry run, so that defaults, webhooks and conversions are in its answer; for the others it costs what
-// Apply costs. The plan is never nil. The errors are those of Apply; where objects are refused, the plan is in full.
+// Apply costs. The plan is never nil. The errors are those of Apply; where objects are refused, the plan is in full. An
+// error of the set as a whole comes with a plan without changes, which is written as "no objects": show the error instead.
+//
+// Each object is judged by itself. Where one is Failed, an Apply would end before later waves and would not prune, and the
+// plan tells of these all the same. What is taken over from other managers is told in a note, and not as differences.
 //
 // An object whose namespace or definition the set would create cannot be asked for yet: it is told as Created, with the
 // fields of its manifest. A server of an aggregated API that does not know dry runs would write; Kubernetes' own do.

@@ -17,7 +17,7 @@ const (
 	Unchanged  Action = "unchanged"
 	Pruned     Action = "pruned"  // it was in the inventory, no longer in the set, and was deleted
 	Deleted    Action = "deleted" // by Delete
-	Skipped    Action = "skipped" // left alone; Err says why
+	Skipped    Action = "skipped" // left alone; Err says why: [ErrProtected], [ErrNotReached], or that it lost the set's label
 	Failed     Action = "failed"  // Err says why
 )
 
