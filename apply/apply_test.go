@@ -289,7 +289,7 @@ func TestApplyRefusesBadSetsBeforeItSendsAnything(t *testing.T) {
 		want error
 		says string
 	}{
-		{"empty", b.set(), ErrEmptySet, "3 objects"},
+		{"empty", b.set(), ErrEmptySet, "3 object(s)"},
 		{"more than its share", b.set(full[0]), ErrPruneShare, "2 of 3"},
 		{"one identity twice", b.set(full[0], full[1], configMap(t, "a", "2")), ErrDuplicate, "ConfigMap " + b.namespace + "/a"},
 		{"no name", b.set(full[0], full[1], nameless), ErrInvalid, "object 2 has no metadata.name"},

@@ -84,7 +84,7 @@ func (r *run) awaitServed(ctx context.Context, gv schema.GroupVersion, resources
 		if err == nil && serves(list, resources) {
 			return nil
 		}
-		if err != nil && !apierrors.IsNotFound(err) && ctx.Err() == nil {
+		if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
 			return err
 		}
 		if sleep(ctx, wait) != nil {

@@ -87,7 +87,8 @@
 //	config.kubernetes.io/depends-on: …                 sent after what it names: apps/namespaces/shop/Deployment/db, /Namespace/shop
 //
 // Flux's may be labels as well. What is applied goes by its manifest, what is pruned or deleted by the object on the
-// cluster; what says in either place that it is not to be applied, or not to be deleted, is not applied, or not replaced.
+// cluster; what says in either place that it is not to be applied, or not to be deleted, is not applied, or not replaced,
+// as long as it has the set's label.
 // What is so left alone is told as Skipped, with [ErrProtected], and as Unchanged where IfNotPresent created it in this set. What
 // stays when it is pruned, or by Delete, loses the set's label, and is nobody's.
 //
@@ -146,7 +147,9 @@
 // # Two appliers, and many objects
 //
 // Two appliers of one set are told apart by the parent's resourceVersion: before either sends what the other would not, it
-// writes the inventory, and one of them gets [ErrConflict]. To apply again puts it right.
+// writes the inventory, and one of them gets [ErrConflict]. To apply again puts it right. One that is overtaken while it sends
+// adds what it sent to the other's inventory; only where it is killed just then, or its context ends, may an object that it
+// created be left that has the set's label and is in no inventory.
 //
 // An inventory that is too large for one Secret, of some ten thousand objects and more, is split into up to 1,024 shards,
 // Secrets beside the parent with names of their own; [Options.MaxInventoryBytes] bounds it. No more than

@@ -32,7 +32,7 @@ func (r *run) observe(ctx context.Context) (err error) {
 			continue
 		}
 		switch {
-		case m.leavesAlone():
+		case m.leavesAlone(), r.opts.Adopt == AdoptNone && !e.applied:
 			inquiryOf(byName, r.was.kinds[gk]).ask(m.ref)
 		case e.applied && r.opts.Adopt != AdoptAlways && !known[m.ref.identity()].searched:
 			inquiryOf(labelled, r.was.kinds[gk]).ask(m.ref)
@@ -135,7 +135,7 @@ func (r *run) claim(change *Change, m *member, seen *partialObject, known bool) 
 		return leave(Skipped, fmt.Errorf("%w: %s", ErrProtected, ignore))
 	case label != "" && label != r.label && r.opts.Adopt != AdoptAlways:
 		return leave(Failed, &ownedError{label: label})
-	case seen != nil && !known && label == "" && r.opts.Adopt == AdoptNone:
+	case seen != nil && !r.was.entries[m.ref.identity()].applied && label == "" && r.opts.Adopt == AdoptNone:
 		return leave(Failed, fmt.Errorf("%w; delete it, or set Adopt to %q", ErrExists, AdoptFree))
 	case seen != nil && m.policy.createOnly != "" && known:
 		change.Action = Unchanged

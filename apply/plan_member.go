@@ -60,8 +60,8 @@ func (p *planner) planMember(ctx context.Context, m *member, change *PlannedChan
 	}
 	p.tell(m, change, a.was, a.will)
 	change.judge(a)
-	if a.taken {
-		change.Note = noteTakeover
+	if a.taken && a.was != nil {
+		change.Action, change.Note = Configured, noteTakeover
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -83,31 +84,38 @@ func (d *deletion) run(ctx context.Context, refs []Ref) []Change {
 }
 
 // groups returns the objects in the order of their deletion: the last wave first, and before an object those that depend
-// on it, as far as the cluster tells. Namespaces and definitions come last whatever depends on what.
+// on it, as far as the cluster tells; so these are of its wave at least.
 func (d *deletion) groups(refs []Ref) [][]Ref {
-	var groups [][]Ref
-	add := func(refs []Ref, wanted func(wave int) bool) {
-		nodes := make([]node, len(refs))
-		for i, ref := range refs {
-			nodes[i].ref = ref
-			if seen := d.live.objects[ref.identity()]; seen != nil {
-				nodes[i].annotations = seen.Annotations
-			}
+	nodes, wave := make([]node, len(refs)), make([]int, len(refs))
+	for i, ref := range refs {
+		nodes[i].ref, wave[i] = ref, waveOf(ref)
+		if seen := d.live.objects[ref.identity()]; seen != nil {
+			nodes[i].annotations = seen.Annotations
 		}
-		for _, level := range levels(nodes) {
-			byWave := make([][]Ref, waves)
-			for _, i := range level {
-				byWave[waveOf(refs[i])] = append(byWave[waveOf(refs[i])], refs[i])
-			}
-			for wave := waves - 1; wave >= 0; wave-- {
-				if wanted(wave) && len(byWave[wave]) > 0 {
-					groups = append(groups, byWave[wave])
-				}
+	}
+	order := levels(nodes)
+	needs, _ := annotated(nodes)
+	for _, level := range slices.Backward(order) { // what is needed before what needs it
+		for _, i := range level {
+			for _, need := range needs[i] {
+				wave[i] = max(wave[i], wave[need])
 			}
 		}
 	}
-	add(refs, func(wave int) bool { return wave != definitionWave })
-	add(refs, func(wave int) bool { return wave == definitionWave })
+	var groups [][]Ref
+	for at := waves - 1; at >= 0; at-- {
+		for _, level := range order {
+			var group []Ref
+			for _, i := range level {
+				if wave[i] == at {
+					group = append(group, refs[i])
+				}
+			}
+			if len(group) > 0 {
+				groups = append(groups, group)
+			}
+		}
+	}
 	return groups
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -206,6 +207,9 @@ func (s *sending) mend(ctx context.Context, err error) error {
 	}
 	if fields := asConflict(err); fields != nil {
 		return fields
+	}
+	if apierrors.IsInvalid(err) && !s.mayReplace() && strings.Contains(err.Error(), "immutable") {
+		return fmt.Errorf("%w; set Replace to have it deleted and created anew", err)
 	}
 	return err
 }

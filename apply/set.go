@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // An ID names a set: it is the name and the namespace of the set's parent, a Secret that holds the inventory. The
@@ -82,6 +83,9 @@ func (s Set) check() error {
 	if s.ID.Name == "" || s.ID.Namespace == "" || !plainName(s.ID.Name) || !plainName(s.ID.Namespace) {
 		return fmt.Errorf("%w: the ID %q needs the namespace and the name of a Secret", ErrInvalid, s.ID)
 	}
+	if wrong := append(validation.IsDNS1123Subdomain(s.ID.Name), validation.IsDNS1123Label(s.ID.Namespace)...); len(wrong) > 0 {
+		return fmt.Errorf("%w: the ID %q cannot be of a Secret: %s", ErrInvalid, s.ID, wrong[0])
+	}
 	for i, o := range s.Objects {
 		if err := checkObject(i, o); err != nil {
 			return err
@@ -137,8 +141,13 @@ func wrongField(o *unstructured.Unstructured) string {
 			return fmt.Sprintf("metadata.labels[%q] is not a string; quote it", k)
 		}
 	}
-	if gv.Group == "" && o.GetKind() == "Secret" {
+	switch (schema.GroupKind{Group: gv.Group, Kind: o.GetKind()}) {
+	case schema.GroupKind{Kind: "Secret"}:
 		return cmp.Or(noText(o, "data"), noText(o, "stringData"))
+	case schema.GroupKind{Kind: "ConfigMap"}:
+		if _, isMap := o.Object["data"].(map[string]any); isMap {
+			return noText(o, "data")
+		}
 	}
 	return ""
 }

@@ -63,6 +63,10 @@ func TestAKindThatIsGoneIsForgotten(t *testing.T) {
 	if _, err := b.again().Apply(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
+	for served := false; !served && t.Context().Err() == nil; { // nothing of that set waited for it
+		_, err := b.again().mapper.find(t.Context(), object.GroupVersionKind(), true)
+		served = err == nil
+	}
 	b.apply(object, configMap(t, "a", "1"))
 	b.must("DELETE", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/"+definition.GetName(), "")
 	path := "/apis/example.com/v1/namespaces/" + b.namespace + "/" + strings.ReplaceAll(b.namespace, "-", "") + "s"
