@@ -16,6 +16,7 @@ type Plan struct {
 	// Changes has each object of the set in the set's order, then those that would be pruned in the order of deletion.
 	Changes []PlannedChange
 
+	failure string // why it could not be made at all; empty: it was made
 	parent  string // which state the set's parent was in; empty: there was none
 	secrets string // a slow sum of the set's Secrets; see secretsSum
 }
@@ -40,10 +41,10 @@ type PlannedChange struct {
 // Plan tells what Apply would do now and writes nothing. For each object that Apply would send it costs one GET and one
 // PATCH that is a dry run, so that defaults, webhooks and conversions are in its answer; for the others it costs what
 // Apply costs. The plan is never nil. The errors are those of Apply; where objects are refused, the plan is in full. An
-// error of the set as a whole comes with a plan without changes, which is written as "no objects": show the error instead.
+// error of the set as a whole comes with a plan without changes, which is written as one that could not be made.
 //
-// Each object is judged by itself. Where one is Failed, an Apply would end before later waves and would not prune, and the
-// plan tells of these all the same. What is taken over from other managers is told in a note, and not as differences.
+// Each object is judged by itself. Where one is Failed, an Apply would end before later waves and would not prune; the plan
+// tells of these all the same, with a note at what would be pruned. What is taken over from other managers is told in a note, and not as differences.
 //
 // An object whose namespace or definition the set would create cannot be asked for yet: it is told as Created, with the
 // fields of its manifest. A server of an aggregated API that does not know dry runs would write; Kubernetes' own do.
@@ -51,12 +52,14 @@ func (a *Applier) Plan(ctx context.Context, set Set) (*Plan, error) {
 	r := newRun(a, set)
 	plan := &Plan{ID: set.ID}
 	if err := r.prepare(ctx); err != nil {
+		plan.failure = err.Error()
 		return plan, err
 	}
 	p := &planner{run: r, planned: make([]PlannedChange, len(r.members)),
 		namespaces: make(map[string]Action), definitions: make(map[schema.GroupVersionKind]Action)}
 	p.planMembers(ctx)
 	plan.Changes, plan.parent = append(p.planned, p.planPruned(ctx)...), r.parent.state()
+	plan.notePrunes()
 	var err error
 	if plan.secrets, err = secretsSum(r.members, nil); err != nil {
 		return plan, fmt.Errorf("planning %s: %w", set.ID, err)
@@ -68,6 +71,18 @@ func (a *Applier) Plan(ctx context.Context, set Set) (*Plan, error) {
 			set.ID, ErrInvalid, set.ID.Namespace)
 	}
 	return plan, errors.Join(err, plan.result().err())
+}
+
+// notePrunes says of what would be pruned that it is not as long as others fail.
+func (p *Plan) notePrunes() {
+	if p.Count(Failed) == 0 {
+		return
+	}
+	for i := range p.Changes {
+		if p.Changes[i].Action == Pruned {
+			p.Changes[i].Note = noteUnpruned
+		}
+	}
 }
 
 // Count returns how many objects the actions would become.

@@ -17,6 +17,7 @@ type (
 		Set       setDocument      `json:"set"`
 		Inventory string           `json:"inventory,omitempty"`
 		Secrets   string           `json:"secrets,omitempty"`
+		Error     string           `json:"error,omitempty"` // why there is no plan
 		Changes   []changeDocument `json:"changes"`
 	}
 	setDocument struct {
@@ -49,13 +50,15 @@ type (
 //	set        {namespace, name}
 //	inventory  the state of the set's inventory; opaque
 //	secrets    a sum of the set's Secrets; opaque
+//	error      why there is no plan, where an error of the set as a whole kept it from being made
 //	changes    [{ref: {group, version, kind, namespace, name}, action, error, note, adopted, omitted,
 //	             differences: [{path, was, will, origin}],
 //	             intent, state: what an Apply by this plan compares; opaque}]
 //
 // Absent is what is empty, was where a field is new, and will where it goes. Errors are their text.
 func (p *Plan) MarshalJSON() ([]byte, error) {
-	doc := planDocument{Version: planVersion, Set: setDocument(p.ID), Inventory: p.parent, Secrets: p.secrets, Changes: []changeDocument{}}
+	doc := planDocument{Version: planVersion, Set: setDocument(p.ID), Inventory: p.parent, Secrets: p.secrets, Error: p.failure,
+		Changes: []changeDocument{}}
 	for _, c := range p.Changes {
 		change := changeDocument{Ref: refDocument(c.Ref), Action: c.Action, Note: c.Note, Adopted: c.Adopted,
 			Differences: c.Differences, Omitted: c.Omitted, Intent: c.intent, State: c.state}
@@ -76,7 +79,7 @@ func (p *Plan) UnmarshalJSON(data []byte) error {
 	if doc.Version != planVersion {
 		return fmt.Errorf("reading a plan: %w: its version is %d and this program knows %d", ErrInvalid, doc.Version, planVersion)
 	}
-	*p = Plan{ID: ID(doc.Set), parent: doc.Inventory, secrets: doc.Secrets}
+	*p = Plan{ID: ID(doc.Set), parent: doc.Inventory, secrets: doc.Secrets, failure: doc.Error}
 	for _, d := range doc.Changes {
 		c := PlannedChange{Change: Change{Ref: Ref(d.Ref), Action: d.Action}, Note: d.Note, Adopted: d.Adopted,
 			Differences: d.Differences, Omitted: d.Omitted, intent: d.Intent, state: d.State}

@@ -19,6 +19,7 @@ const (
 	noteAdopted   = "it becomes one of the set"
 	noteTaken     = "it becomes one of the set, and is one of another"
 	noteOnly      = "; nothing else changes"
+	noteUnpruned  = "not as long as another object fails"
 	noteGone      = "it is gone already"
 	noteOwnership = "nothing changes but who manages which fields"
 	noteUnasked   = "the server could not be asked: its %s is created by the same set"

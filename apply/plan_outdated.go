@@ -25,6 +25,9 @@ func (p *Plan) verify(ctx context.Context, r *run) error {
 	if p.ID != r.set.ID {
 		return fmt.Errorf("applying %s: %w: the plan is of %s", r.set.ID, ErrInvalid, p.ID)
 	}
+	if p.failure != "" {
+		return fmt.Errorf("applying the plan of %s: %w: it could not be made: %s", p.ID, ErrInvalid, p.failure)
+	}
 	if n := p.Count(Failed); n > 0 {
 		return fmt.Errorf("applying the plan of %s: %w: %d of its objects failed; plan again once they do not", p.ID, ErrInvalid, n)
 	}

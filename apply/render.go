@@ -34,7 +34,7 @@ func (p *Plan) WriteDiff(w io.Writer, view View) error {
 		}
 		fmt.Fprintln(out)
 	}
-	fmt.Fprintf(out, "plan of %s: %s\n", visible(p.ID.String()), p.headline())
+	fmt.Fprintf(out, "plan of %s: %s\n", visible(p.ID.String()), p.headline(visible))
 	return out.Flush()
 }
 
@@ -48,7 +48,11 @@ func (v View) paint(colour, line string) string {
 	return colour + line + "\x1b[0m"
 }
 
-func (p *Plan) headline() string {
+// headline counts the objects, or says why there is no plan, with that text quoted.
+func (p *Plan) headline(quote func(string) string) string {
+	if p.failure != "" {
+		return "it could not be made: " + quote(p.failure)
+	}
 	return cmp.Or(p.Counts(), "no objects")
 }
 

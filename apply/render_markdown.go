@@ -24,7 +24,7 @@ func (p *Plan) WriteMarkdown(w io.Writer, view View) error {
 			}
 		}
 	}
-	m.write(fmt.Sprintf("**Plan of %s:** %s\n", codeSpan(p.ID.String()), p.headline()))
+	m.write(fmt.Sprintf("**Plan of %s:** %s\n", codeSpan(p.ID.String()), p.headline(codeSpan)))
 	m.table(shown)
 	for _, c := range shown {
 		if lines := c.lines(view); len(lines) > 0 {

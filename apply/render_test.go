@@ -99,6 +99,25 @@ func TestPlanIsShown(t *testing.T) {
 	}
 }
 
+func TestAPlanThatCouldNotBeMadeSaysSo(t *testing.T) {
+	p := &Plan{ID: ID{Namespace: "default", Name: "podinfo"}, failure: "refused to prune by an <empty> set"}
+	var diff, markdown strings.Builder
+	if err := errors.Join(p.WriteDiff(&diff, View{}), p.WriteMarkdown(&markdown, View{})); err != nil {
+		t.Fatal(err)
+	}
+	if want := "plan of default/podinfo: it could not be made: refused to prune by an <empty> set\n"; diff.String() != want {
+		t.Errorf("the diff is %q, want %q", diff.String(), want)
+	}
+	if want := "**Plan of `default/podinfo`:** it could not be made: `refused to prune by an <empty> set`\n"; markdown.String() != want {
+		t.Errorf("the Markdown is %q, want %q", markdown.String(), want)
+	}
+	text, err := json.Marshal(p)
+	var again Plan
+	if err := errors.Join(err, json.Unmarshal(text, &again)); err != nil || again.failure != p.failure {
+		t.Errorf("after %s: %v, %q", text, err, again.failure)
+	}
+}
+
 func TestMarkdownIsBounded(t *testing.T) {
 	p := &Plan{ID: ID{Namespace: "default", Name: "many"}}
 	for i := range 600 {

@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/gitopskit/gitopskit/apply"
 	"github.com/gitopskit/gitopskit/internal/testbed"
 )
 
@@ -63,18 +64,36 @@ func TestQuickstartTakesTheUsersOwn(t *testing.T) {
 	t.Setenv("GIT_PASSWORD", "planted-secret")
 	t.Setenv("AWS_ACCESS_KEY_ID", b.AccessKey)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", b.SecretKey)
-	for name, f := range map[string]flags{
-		"git":    {git: repository.URL(), branch: "main"},
-		"bucket": {endpoint: "http://" + b.Endpoint, bucket: b.Name, region: "us-east-1"},
+	for _, test := range []struct {
+		name, says string
+		flags
+	}{
+		{"git", "Deployment.apps default/hello", flags{git: repository.URL(), branch: "main"}},
+		// The same set from the other origin, which has the same.
+		{"bucket", "4 unchanged", flags{endpoint: "http://" + b.Endpoint, bucket: b.Name, region: "us-east-1"}},
 	} {
-		f.path, f.kubeconfig, f.namespace, f.set, f.once = "overlays/production", config, "default", "own-"+name, true
+		name, f := test.name, test.flags
+		f.path, f.kubeconfig, f.namespace, f.set, f.once = "overlays/production", config, "default", "own", true
 		var out bytes.Buffer
-		if err := run(t.Context(), &out, f); err != nil || !strings.Contains(out.String(), "Deployment.apps default/hello") && name == "git" {
+		if err := run(t.Context(), &out, f); err != nil || !strings.Contains(out.String(), test.says) {
 			t.Errorf("%s: %v\n%s", name, err, &out)
 		}
 		if text := out.String(); strings.Contains(text, "planted-secret") || strings.Contains(text, b.SecretKey) {
 			t.Errorf("%s: a secret is told:\n%s", name, text)
 		}
+	}
+	deleteSet(t, apply.ID{Namespace: "default", Name: "own"})
+}
+
+// deleteSet leaves the cluster, which other tests share, as it was.
+func deleteSet(t *testing.T, id apply.ID) {
+	t.Helper()
+	applier, err := apply.New(testbed.Kubernetes(t), apply.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := applier.Delete(t.Context(), id); err != nil {
+		t.Error(err)
 	}
 }
 
