@@ -81,10 +81,23 @@ func TestWatchTellsNothingThatWentBack(t *testing.T) {
 	b := newWatchBench(t, Options{})
 	b.apply(deployment(t, "web", "nginx:1"), configMap(t, "marker", "1"))
 	b.await()
+	last := ""
 	for _, metadata := range []string{`{"name":"web","labels":{"a":"b"}}`, `{"name":"web"}`} {
-		b.tool("tool", "PATCH", b.path("deployments", "web"), applyPatch, []byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":`+metadata+`}`))
+		body := []byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":` + metadata + `}`)
+		last = b.tool("tool", "PATCH", b.path("deployments", "web"), applyPatch, body).GetResourceVersion()
 	}
+	b.awaitSeen(Ref{Group: "apps", Kind: "Deployment", Namespace: b.namespace, Name: "web"}, last)
 	b.wantNoOther("marker")
+}
+
+// awaitSeen waits until the watch has told of an object in the state that has the resourceVersion. In a state before that
+// it may have drifted.
+func (b *watchBench) awaitSeen(ref Ref, version string) {
+	b.t.Helper()
+	b.awaitThat(ref.String()+" is seen as it was left", func() bool {
+		s := b.watch.sightings[ref]
+		return !s.gone() && s.object.ResourceVersion == version
+	})
 }
 
 func TestWatchTellsWhatIsGoneBeforeItsFirstApply(t *testing.T) {
@@ -107,9 +120,12 @@ func TestWatchTellsNothingOfFieldsThatJSONEscapes(t *testing.T) {
 	b.apply(definition, object, configMap(t, "marker", "1"))
 	b.await()
 	path := fmt.Sprintf("/apis/example.com/v1/namespaces/%s/%s/one", b.namespace, b.thing("v1").Plural)
+	last := ""
 	for _, metadata := range []string{`{"name":"one","labels":{"a":"b"}}`, `{"name":"one"}`} {
-		b.tool("tool", "PATCH", path, applyPatch, fmt.Appendf(nil, `{"apiVersion":"example.com/v1","kind":%q,"metadata":%s}`, object.GetKind(), metadata))
+		body := fmt.Appendf(nil, `{"apiVersion":"example.com/v1","kind":%q,"metadata":%s}`, object.GetKind(), metadata)
+		last = b.tool("tool", "PATCH", path, applyPatch, body).GetResourceVersion()
 	}
+	b.awaitSeen(Ref{Group: "example.com", Kind: object.GetKind(), Namespace: b.namespace, Name: "one"}, last)
 	b.wantNoOther("marker")
 }
 
