@@ -72,8 +72,12 @@ func run(ctx context.Context, announce io.Writer, dir, access, secret string) er
 		return err
 	}
 	// The gateway wants a port by number. It gets a socket in our folder, and a listener of ours, which chose a free
-	// port without a race, hands connections on to it.
-	socket := filepath.Join(dir, "s3.sock")
+	// port without a race, hands connections on to it. A socket's whole path may have about a hundred bytes, which a
+	// temporary folder can have by itself, so it is told from within the folder.
+	if err := os.Chdir(dir); err != nil {
+		return err
+	}
+	const socket = "./s3.sock"
 	ended := make(chan error, 1)
 	go func() {
 		ended <- embedgw.RunVersityGW(ctx, backend, &embedgw.Config{
