@@ -15,6 +15,7 @@ import (
 // Where kustomize finds things. The tree does not stand at the root, so that the rehearsal has a place that is not in it.
 const (
 	sourceRoot    = "/src"
+	overlayRoot   = "/overlay"
 	rehearsalRoot = "/rehearsal"
 )
 
@@ -33,7 +34,7 @@ func (m *memory) CleanedAbs(name string) (filesys.ConfirmedDir, string, error) {
 		return "", "", err
 	}
 	name = slashed(name)
-	if name == rehearsalRoot {
+	if name == rehearsalRoot || name == overlayRoot {
 		return confirmed(name), "", nil
 	}
 	inTree, ok := below(name)
@@ -55,8 +56,11 @@ func (m *memory) ReadFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	name = slashed(name)
-	if name == path.Join(rehearsalRoot, konfig.DefaultKustomizationFileName()) {
+	switch name {
+	case path.Join(rehearsalRoot, konfig.DefaultKustomizationFileName()):
 		return m.tree.rehearsal()
+	case path.Join(overlayRoot, konfig.DefaultKustomizationFileName()):
+		return m.tree.overlay, nil
 	}
 	if inTree, ok := below(name); ok {
 		if content, ok := m.tree.files[inTree]; ok {

@@ -134,6 +134,9 @@ func finish(objects []map[string]any, t *tree, limits Options) ([]*unstructured.
 			continue
 		}
 		stripInternal(m)
+		if t.overlaid != nil && t.noted {
+			t.renameNotes(m)
+		}
 		result = append(result, &unstructured.Unstructured{Object: m})
 	}
 	return result, nil

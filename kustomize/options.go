@@ -11,9 +11,12 @@ const (
 	DefaultMaxWork      = 20_000_000
 )
 
-// Options says how much a build may take in. The zero value is ready to use: a field that is zero or less stands for its
-// default. Crossing a limit is an error that matches [ErrTooLarge] and names the option.
+// Options says what is done to a tree on its way, and how much a build may take in. The zero value is ready to use: a limit
+// that is zero or less stands for its default. Crossing a limit is an error that matches [ErrTooLarge] and names the option.
 type Options struct {
+	// Overlay is built on top of the folder.
+	Overlay Overlay
+
 	// MaxFiles is how many files a build may read. A file that is reached by two paths, as the base of two overlays is,
 	// counts twice: that is what kustomize does with it, and what makes a tree of bases that refer to each other twice
 	// grow as 2ⁿ.

@@ -23,7 +23,7 @@ func (t *tree) kustomize(ctx context.Context) (objects []map[string]any, err err
 				return err
 			}
 		}
-		m, err := t.run(ctx, path.Join(sourceRoot, t.dir))
+		m, err := t.run(ctx, t.root())
 		if err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (t *tree) rehearse(ctx context.Context) error {
 // rehearsal is the kustomization for rehearse. Its patch puts a field in its own place.
 func (t *tree) rehearsal() ([]byte, error) {
 	return json.Marshal(types.Kustomization{
-		Resources: []string{path.Join("..", sourceRoot, t.dir)},
+		Resources: []string{path.Join("..", t.root())},
 		Patches: []types.Patch{{
 			Target: &types.Selector{ResId: resid.ResId{Gvk: resid.Gvk{Kind: ".*"}}},
 			Patch:  `[{"op": "copy", "from": "/kind", "path": "/kind"}]`,
@@ -123,6 +123,9 @@ func (t *tree) explain(err error) error {
 		return t.duplicate(registeredIdentity(m[1:]), err)
 	}
 	file := t.dirs[t.dir]
+	if t.overlaid != nil {
+		file = overlayFile
+	}
 	if all := deepest.FindAllStringSubmatch(text, -1); all != nil {
 		if f, ok := t.dirs[path.Clean(all[len(all)-1][1])]; ok {
 			file = f

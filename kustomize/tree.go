@@ -19,6 +19,8 @@ type tree struct {
 	files     map[string][]byte // that kustomize may read, by path
 	dirs      map[string]string // that hold kustomizations, with the path of the file
 	manifests []manifest        // in the order in which they are listed, one that is listed twice twice
+	overlaid  *kustomization    // the overlay of the options, where there is one
+	overlay   []byte            // the same as kustomize reads it
 
 	plain   bool // nothing but listing resources goes on
 	schema  bool // a kustomization names an OpenAPI schema, which kustomize keeps in a global
@@ -63,8 +65,12 @@ func scanTree(ctx context.Context, fsys fs.FS, dir string, limits Options) (*tre
 	if k.Kind != types.KustomizationKind {
 		return nil, at(k.file, fmt.Errorf("is of kind %s, which is built as a part of a kustomization", k.Kind))
 	}
-	s.tree.sorted, s.tree.noted = k.SortOptions != nil, len(k.BuildMetadata) > 0
+	s.tree.sorted = k.SortOptions != nil
+	s.tree.noted = len(k.BuildMetadata) > 0 || len(limits.Overlay.BuildMetadata) > 0
 	if err := s.visit(k); err != nil {
+		return nil, err
+	}
+	if err := s.overlay(k); err != nil {
 		return nil, err
 	}
 	s.tree.plain = s.transforming == 0
