@@ -134,3 +134,22 @@ func BenchmarkParallel(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkUnchanged shows what a Builder pays where nothing has changed, in a file system that knows no identities.
+func BenchmarkUnchanged(b *testing.B) {
+	for _, n := range []int{1, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			fsys, builder := benchTree(n, benchNamespace), &Builder{Dir: "app"}
+			build := func() {
+				if _, err := builder.Build(context.Background(), fsys); err != nil {
+					b.Fatal(err)
+				}
+			}
+			build()
+			b.ReportAllocs()
+			for b.Loop() {
+				build()
+			}
+		})
+	}
+}

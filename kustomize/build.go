@@ -20,19 +20,26 @@ import (
 // Every error is an *[Error]. All but the context's and those of fsys itself say something about the content, and come again
 // as long as that is the same. With an error there are no objects.
 func Build(ctx context.Context, fsys fs.FS, dir string, opts Options) ([]*unstructured.Unstructured, error) {
+	return recordedBuild(ctx, fsys, dir, opts, newRecord(fsys, false))
+}
+
+// recordedBuild is Build. It notes in found what it finds.
+func recordedBuild(ctx context.Context, fsys fs.FS, dir string, opts Options, found *record) ([]*unstructured.Unstructured, error) {
 	name := path.Clean(dir)
 	if !fs.ValidPath(name) {
 		return nil, located(dir, fmt.Errorf("%w: %q", ErrOutside, dir))
 	}
-	objects, err := build(ctx, fsys, name, opts.withDefaults())
+	objects, err := build(ctx, fsys, name, opts.withDefaults(), found)
 	if err != nil {
 		return nil, located(name, err)
 	}
 	return objects, nil
 }
 
-func build(ctx context.Context, fsys fs.FS, dir string, limits Options) ([]*unstructured.Unstructured, error) {
-	t, err := scanTree(ctx, fsys, dir, limits)
+func build(
+	ctx context.Context, fsys fs.FS, dir string, limits Options, found *record,
+) ([]*unstructured.Unstructured, error) {
+	t, err := scanTree(ctx, fsys, dir, limits, found)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package kustomize
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,6 +17,7 @@ type intake struct {
 	limits Options
 
 	seen  map[string]entry
+	found *record
 	files int
 	bytes int64
 }
@@ -26,8 +28,8 @@ type entry struct {
 	content []byte
 }
 
-func newIntake(ctx context.Context, fsys fs.FS, limits Options) *intake {
-	return &intake{ctx: ctx, fsys: fsys, limits: limits, seen: map[string]entry{}}
+func newIntake(ctx context.Context, fsys fs.FS, limits Options, found *record) *intake {
+	return &intake{ctx: ctx, fsys: fsys, limits: limits, seen: map[string]entry{}, found: found}
 }
 
 // look returns what stands at name, and the file system's error if there is nothing.
@@ -39,10 +41,20 @@ func (in *intake) look(name string) (entry, error) {
 		return e, nil
 	}
 	e, err := in.open(name)
-	if err == nil {
-		in.seen[name] = e
+	if errors.Is(err, fs.ErrNotExist) {
+		in.found.absent[name] = true
 	}
-	return e, err
+	if err != nil {
+		return e, err
+	}
+	if !e.dir {
+		in.found.file(in.fsys, name, e.content)
+		if e.content, err = in.decrypted(name, e.content); err != nil {
+			return e, err
+		}
+	}
+	in.seen[name] = e
+	return e, nil
 }
 
 func (in *intake) open(name string) (entry, error) {

@@ -118,13 +118,14 @@ func (s *scanner) list(root, sub string, k *kustomization) error {
 	if sub != "." && hasKustomization(entries) {
 		return s.add(k, sub)
 	}
+	s.found.folder(s.fsys, dir, entries)
 	for _, e := range entries {
 		name := path.Join(sub, e.Name())
 		switch {
-		case strings.HasPrefix(e.Name(), "."):
+		case isHidden(e.Name()):
 		case e.IsDir():
 			err = s.list(root, name, k)
-		case isManifest(e.Name()) && s.isFile(path.Join(root, name), e):
+		case isManifest(e.Name()) && isFile(s.fsys, path.Join(root, name), e):
 			err = s.add(k, name)
 		}
 		if err != nil {
@@ -145,9 +146,15 @@ func (s *scanner) add(k *kustomization, name string) error {
 
 func hasKustomization(entries []fs.DirEntry) bool {
 	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
-		return !e.IsDir() && slices.Contains(konfig.RecognizedKustomizationFileNames(), e.Name())
+		return !e.IsDir() && isKustomization(e.Name())
 	})
 }
+
+func isKustomization(name string) bool {
+	return slices.Contains(konfig.RecognizedKustomizationFileNames(), name)
+}
+
+func isHidden(name string) bool { return strings.HasPrefix(name, ".") && name != "." }
 
 func isManifest(name string) bool {
 	ext := path.Ext(name)
@@ -155,10 +162,10 @@ func isManifest(name string) bool {
 }
 
 // isFile follows symbolic links to files. Links to folders are not walked: they could lead round in circles.
-func (s *scanner) isFile(name string, e fs.DirEntry) bool {
+func isFile(fsys fs.FS, name string, e fs.DirEntry) bool {
 	if e.Type()&fs.ModeSymlink == 0 {
 		return true
 	}
-	info, err := fs.Stat(s.fsys, name)
+	info, err := fs.Stat(fsys, name)
 	return err != nil || !info.IsDir() // a link that leads nowhere is an error of its own
 }

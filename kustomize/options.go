@@ -1,5 +1,7 @@
 package kustomize
 
+import "context"
+
 // The limits that hold where [Options] says nothing. They are far above what people keep in one kustomization, and low
 // enough that a build of hostile input ends in bounded time and memory.
 const (
@@ -16,6 +18,12 @@ const (
 type Options struct {
 	// Overlay is built on top of the folder.
 	Overlay Overlay
+
+	// Decrypt is asked for what an encrypted file holds, before anything else looks into it. Encrypted are files that
+	// SOPS has written, in any of its formats, by the metadata that it leaves in them; name is the file's path, content
+	// all of it, and what it returns stays in memory. It may be called by several builds at once. An error of it ends the
+	// build, wrapped. Where it is nil such files are built as they are, as kustomize does.
+	Decrypt func(ctx context.Context, name string, content []byte) ([]byte, error)
 
 	// MaxFiles is how many files a build may read. A file that is reached by two paths, as the base of two overlays is,
 	// counts twice: that is what kustomize does with it, and what makes a tree of bases that refer to each other twice

@@ -121,7 +121,7 @@ func TestOnlyOpenAPIWantsToBeAlone(t *testing.T) {
 		if strings.HasPrefix(string(want), "error") {
 			continue
 		}
-		tree, err := scanTree(context.Background(), archiveFS(input), g.dir, Options{}.withDefaults())
+		tree, err := scanTree(context.Background(), archiveFS(input), g.dir, Options{}.withDefaults(), newRecord(nil, false))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,10 +43,10 @@ type scanner struct {
 	work         int64
 }
 
-// scanTree reads the kustomization in dir and all that it refers to.
-func scanTree(ctx context.Context, fsys fs.FS, dir string, limits Options) (*tree, error) {
+// scanTree reads the kustomization in dir and all that it refers to, and records in found what it has looked at.
+func scanTree(ctx context.Context, fsys fs.FS, dir string, limits Options, found *record) (*tree, error) {
 	s := &scanner{
-		intake: newIntake(ctx, fsys, limits),
+		intake: newIntake(ctx, fsys, limits, found),
 		parser: newParser(limits),
 		tree:   &tree{dir: dir, files: map[string][]byte{}, dirs: map[string]string{}},
 		known:  map[string]*kustomization{},

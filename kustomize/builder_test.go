@@ -1,0 +1,243 @@
+package kustomize
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+)
+
+// identified is a file system that knows its files' identities, and counts who opens them.
+type identified struct {
+	*recordingFS
+	ids    map[string]string
+	asked  int
+	nobody bool // it knows none
+}
+
+func newIdentified(fsys fs.FS) *identified {
+	return &identified{recordingFS: &recordingFS{FS: fsys, opened: map[string]int{}}, ids: map[string]string{}}
+}
+
+func (f *identified) Identity(name string) (string, error) {
+	f.asked++
+	if f.nobody || name == "." {
+		return "", nil
+	}
+	content, err := fs.ReadFile(f.FS, name)
+	return hashed(content)[1:], err
+}
+
+// changes is what can happen to the tree overlay, and whether its build is concerned.
+var changes = map[string]struct {
+	change    func(fsys fstest.MapFS)
+	concerned bool
+}{
+	"nothing":                     {func(fstest.MapFS) {}, false},
+	"a manifest":                  {func(f fstest.MapFS) { f["base/a.yaml"] = file(strings.Replace(oneObject, "name: a", "name: z", 1)) }, true},
+	"a kustomization":             {func(f fstest.MapFS) { f["app/kustomization.yaml"] = file("resources: [../base]\n") }, true},
+	"a file that nothing names":   {func(f fstest.MapFS) { f["other/c.yaml"] = file("x") }, false},
+	"a new file that is not used": {func(f fstest.MapFS) { f["app/README.md"] = file("x") }, false},
+	"a second kustomization":      {func(f fstest.MapFS) { f["base/kustomization.yml"] = file("resources: [a.yaml]\n") }, true},
+	"a manifest gone":             {func(f fstest.MapFS) { delete(f, "base/a.yaml") }, true},
+}
+
+func file(content string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(content)} }
+
+// TestBuilderBuildsWhereItsInputsChanged makes each change, in file systems with and without identities.
+func TestBuilderBuildsWhereItsInputsChanged(t *testing.T) {
+	for name, c := range changes {
+		for _, nobody := range []bool{false, true} {
+			before := files(overlay)
+			known := newIdentified(before)
+			known.nobody = nobody
+			b := &Builder{Dir: "app"}
+			first, err := b.Build(context.Background(), known)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after := maps.Clone(before)
+			c.change(after)
+			next := newIdentified(after)
+			next.nobody = nobody
+			got, err := b.Build(context.Background(), next)
+			want, wantErr := Build(context.Background(), after, "app", Options{})
+			if (err == nil) != (wantErr == nil) || printed(t, got) != printed(t, want) {
+				t.Errorf("%s: %v, want %v\ngot  %swant %s", name, err, wantErr, printed(t, got), printed(t, want))
+			}
+			if !c.concerned && printed(t, got) != printed(t, first) {
+				t.Errorf("%s: the objects differ", name)
+			}
+			if read := next.opened["app/kustomization.yaml"] > 0; read != (c.concerned || nobody) {
+				t.Errorf("%s, identities %v: files were read: %v", name, !nobody, read)
+			}
+		}
+	}
+}
+
+// TestBuilderGivesObjectsAway changes what it gave.
+func TestBuilderGivesObjectsAway(t *testing.T) {
+	b := &Builder{Dir: "app"}
+	var before string
+	for range 3 {
+		objects, err := b.Build(context.Background(), files(overlay))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before == "" {
+			before = printed(t, objects)
+		}
+		if got := printed(t, objects); got != before {
+			t.Fatalf("got  %swant %s", got, before)
+		}
+		for _, o := range objects {
+			clear(o.Object)
+		}
+	}
+}
+
+// TestBuilderBuildsMany copies on several processors.
+func TestBuilderBuildsMany(t *testing.T) {
+	fsys, b := benchTree(2*copiesAtOnce+1, ""), &Builder{Dir: "app"}
+	first, err := b.Build(context.Background(), fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := b.Build(context.Background(), fsys)
+	if err != nil || len(second) != 2*copiesAtOnce+1 || !reflect.DeepEqual(first, second) {
+		t.Errorf("%d objects, %v", len(second), err)
+	}
+}
+
+func TestBuilderWithoutAnything(t *testing.T) {
+	b := &Builder{Dir: "empty"}
+	for range 2 {
+		objects, err := b.Build(context.Background(), fstest.MapFS{"empty": {Mode: fs.ModeDir}})
+		if err != nil || objects == nil || len(objects) > 0 {
+			t.Errorf("%v, %v", objects, err)
+		}
+	}
+}
+
+// TestBuilderAfterAFailure neither keeps an error nor loses the last good build.
+func TestBuilderAfterAFailure(t *testing.T) {
+	good, b := files(overlay), &Builder{Dir: "app"}
+	if _, err := b.Build(context.Background(), good); err != nil {
+		t.Fatal(err)
+	}
+	bad := maps.Clone(good)
+	bad["base/a.yaml"] = file("kind: x")
+	for range 2 {
+		if objects, err := b.Build(context.Background(), bad); !errors.Is(err, ErrNotObject) || objects != nil {
+			t.Errorf("%v, %v", objects, err)
+		}
+	}
+	if in := b.Inputs(); !in.Concern("base/a.yaml") {
+		t.Errorf("the failed build says nothing of the file that it failed at: %+v", in)
+	}
+	known := newIdentified(good)
+	if _, err := b.Build(context.Background(), known); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if objects, err := b.Build(ctx, good); !errors.Is(err, context.Canceled) || objects != nil {
+		t.Errorf("%v, %v", objects, err)
+	}
+}
+
+func TestInputs(t *testing.T) {
+	b := &Builder{Dir: "app"}
+	if _, err := b.Build(context.Background(), files(overlay)); err != nil {
+		t.Fatal(err)
+	}
+	in := b.Inputs()
+	for _, name := range []string{"app/kustomization.yaml", "base/kustomization.yaml", "base/a.yaml"} {
+		if !slices.Contains(in.Files, name) {
+			t.Errorf("%s is not in %v", name, in.Files)
+		}
+	}
+	if !slices.Contains(in.Absent, "app/Kustomization") || len(in.Folders) > 0 {
+		t.Errorf("absent %v, folders %v", in.Absent, in.Folders)
+	}
+	if in.Concern("other/c.yaml") || in.Concern("app/new.yaml") || !in.Concern("app/kustomization.yml") {
+		t.Error("wrong about what concerns it")
+	}
+}
+
+// TestInputsOfAFolderWithoutAKustomization depends on what comes into the folder. Each file is added by itself, and what
+// Concern says has to be what happens.
+func TestInputsOfAFolderWithoutAKustomization(t *testing.T) {
+	before := fstest.MapFS{
+		"app/a.yaml":                    file(oneObject),
+		"app/sub/b.yaml":                file(strings.Replace(oneObject, "name: a", "name: b", 1)),
+		"app/built/c.yaml":              file(strings.Replace(oneObject, "name: a", "name: c", 1)),
+		"app/built/kustomization.yaml":  file("resources: [c.yaml]\n"),
+		"app/.hidden/d.yaml":            file("x"),
+		"app/docs/readme.md":            file("x"),
+		"app/docs/deep/.keep":           file(""),
+		"elsewhere/kustomization.yaml":  file("resources: [x.yaml]\n"),
+		"app/built/deep/er/another.yml": file("x"),
+	}
+	b := &Builder{Dir: "app"}
+	first, err := b.Build(context.Background(), before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := b.Inputs()
+	for name, concern := range map[string]bool{
+		"app/new.yaml": true, "app/new.yml": true, "app/new.txt": false, "app/.new.yaml": false, "app/Kustomization": true,
+		"app/new/x/y.yaml": true, "app/new/.x/y.yaml": false, "app/built/new.yaml": false, "app/built/new/x.yaml": false,
+		"app/built/kustomization.yml": true, "app/sub/kustomization.yaml": true, "app/docs/deep/x.yaml": true,
+		"app/.hidden/x.yaml": false, "new.yaml": false, "elsewhere/x.yaml": false, "app/docs/x.md": false,
+	} {
+		if in.Concern(name) != concern {
+			t.Errorf("%s: Concern says %v", name, !concern)
+		}
+		after := maps.Clone(before)
+		after[name] = file(strings.Replace(oneObject, "name: a", "name: new", 1))
+		if path.Base(name) == "kustomization.yml" || strings.Contains(name, "ustomization") {
+			after[name] = file("resources: []\nnamePrefix: x-\n")
+		}
+		got, err := b.Build(context.Background(), after)
+		want, wantErr := Build(context.Background(), after, "app", Options{})
+		if (err == nil) != (wantErr == nil) || printed(t, got) != printed(t, want) {
+			t.Errorf("%s: %v, want %v: %s", name, err, wantErr, printed(t, got))
+		}
+		if changed := err != nil || printed(t, got) != printed(t, first); changed != concern {
+			t.Errorf("%s: the build has changed: %v", name, changed)
+		}
+	}
+}
+
+// TestBuilderIsUsedByMany builds two trees in turn, from several goroutines.
+func TestBuilderIsUsedByMany(t *testing.T) {
+	one, two := files(overlay), files(overlay)
+	two["base/a.yaml"] = file(strings.Replace(oneObject, "name: a", "name: z", 1))
+	b := &Builder{Dir: "app"}
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			fsys := []fs.FS{one, two}[i%2]
+			want, err := Build(context.Background(), fsys, "app", Options{})
+			if err != nil {
+				t.Error(err)
+			}
+			for range 20 {
+				got, err := b.Build(context.Background(), fsys)
+				if err != nil || !reflect.DeepEqual(got, want) {
+					t.Errorf("%v, %v", got, err)
+				}
+				b.Inputs()
+			}
+		})
+	}
+	all.Wait()
+}
