@@ -37,7 +37,11 @@ func (e entry) addFile(ctx context.Context, tree *Tree, root *os.Root) (string, 
 		return "", err
 	}
 	body, err := e.read(ctx, root)
-	return fmt.Sprintf("%s %d %s %q", kind, e.size, digest.FromBytes(body), e.path), err
+	if err != nil {
+		return "", err
+	}
+	content := digest.FromBytes(body).String()
+	return fmt.Sprintf("%s %d %s %q", kind, e.size, content, e.path), tree.Identify(e.path, content)
 }
 
 func (e entry) read(ctx context.Context, root *os.Root) ([]byte, error) {

@@ -16,6 +16,18 @@
 // times, no owners. A symbolic link is followed inside of the snapshot only: one whose target is absolute, leads out of
 // the root or into a loop is listed, and following it is an error that names it, a [*LinkError].
 //
+// # What has not changed
+//
+// A Revision is of the whole content. A snapshot also tells of each file and folder by an identity whether it is what was
+// read before, without reading it: that is [IdentityFS], one method, which a file system may have and need not.
+//
+//	was, err := source.Identity(old, "apps/web")       // "folder:git-sha1:9bd1c0…"
+//	now, err := source.Identity(snapshot, "apps/web")
+//	if now != "" && now == was { … }                   // nothing in that folder has changed; empty means not known
+//
+// In Git it is the blob's or the tree's hash, in a bucket it is made of key, ETag and size, elsewhere of the content.
+// [io/fs.Sub] of a snapshot has the method, too.
+//
 // # What may be in an origin
 //
 // Origins are not trusted. [Limits] bound how many files there are, how large and how deep they are; crossing one is a
@@ -29,5 +41,6 @@
 //
 // # Writing a Source
 //
-// [Tree] makes a snapshot out of files and links that arrive in any order, and holds them to the limits.
+// [Tree] makes a snapshot out of files and links that arrive in any order, and holds them to the limits. Who knows
+// identities tells them with [Tree.Identify].
 package source

@@ -6,18 +6,24 @@ import (
 )
 
 // A Snapshot is an origin's content at one revision: an immutable [fs.FS], good until Close, for any number of goroutines.
-// It is also an [fs.ReadDirFS], [fs.ReadFileFS], [fs.StatFS] and [fs.ReadLinkFS]. Later fetches do not change it.
+// It is also an [fs.ReadDirFS], [fs.ReadFileFS], [fs.StatFS], [fs.ReadLinkFS], [fs.SubFS] and [IdentityFS]. Later fetches do
+// not change it.
 type Snapshot struct {
 	fs.FS
 	Revision Revision
 }
 
-var _ interface {
+// A readingFS is a file system with all that can be asked of a snapshot.
+type readingFS interface {
 	fs.ReadDirFS
 	fs.ReadFileFS
 	fs.StatFS
 	fs.ReadLinkFS
-} = (*Snapshot)(nil)
+	fs.SubFS
+	IdentityFS
+}
+
+var _, _ readingFS = (*Snapshot)(nil), (*guard)(nil)
 
 // NewSnapshot returns content, which must not change any more, as a Snapshot.
 func NewSnapshot(content fs.FS, revision Revision) *Snapshot {
@@ -50,6 +56,13 @@ func (s *Snapshot) Lstat(name string) (fs.FileInfo, error) { return fs.Lstat(s.F
 // ReadLink implements [fs.ReadLinkFS].
 func (s *Snapshot) ReadLink(name string) (string, error) { return fs.ReadLink(s.FS, name) }
 
+// Identity implements [IdentityFS]. It is always empty if the content is no IdentityFS.
+func (s *Snapshot) Identity(name string) (string, error) { return Identity(s.FS, name) }
+
+// Sub implements [fs.SubFS]: what it returns also is what a Snapshot is, and ends with it. Links in it may lead out of dir,
+// and not out of the snapshot's root.
+func (s *Snapshot) Sub(dir string) (fs.FS, error) { return sub(s.FS, dir) }
+
 // A guard stands before content until it is closed.
 type guard struct{ content atomic.Pointer[fs.FS] }
 
@@ -76,6 +89,12 @@ func (g *guard) Lstat(name string) (fs.FileInfo, error) {
 func (g *guard) ReadLink(name string) (string, error) {
 	return guarded(g, "readlink", name, fs.ReadLink)
 }
+
+func (g *guard) Identity(name string) (string, error) {
+	return guarded(g, "identity", name, Identity)
+}
+
+func (g *guard) Sub(dir string) (fs.FS, error) { return sub(g, dir) }
 
 func guarded[T any](g *guard, op, name string, do func(fs.FS, string) (T, error)) (T, error) {
 	content := g.content.Load()

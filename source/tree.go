@@ -20,6 +20,8 @@ type Tree struct {
 	sealed bool
 }
 
+var errSealed = errors.New("adding to a tree that is a snapshot already")
+
 // NewTree returns an empty Tree.
 func NewTree(limits Limits) *Tree {
 	return &Tree{limits: limits.WithDefaults(), root: newFolder(".")}
@@ -27,23 +29,28 @@ func NewTree(limits Limits) *Tree {
 
 // AddFile adds a regular file under a slash-separated path. The tree keeps body, which must not change any more.
 func (t *Tree) AddFile(name string, executable bool, body []byte) error {
-	return t.AddLazyFile(name, executable, int64(len(body)), func() ([]byte, error) { return body, nil })
+	open := func() ([]byte, error) { return body, nil }
+	return t.addFile(name, executable, &node{size: int64(len(body)), open: open, held: true})
 }
 
 // AddLazyFile adds a regular file whose content open brings, whenever somebody reads it, perhaps many times and at once.
 // open always returns the same size bytes, which nobody changes.
 func (t *Tree) AddLazyFile(name string, executable bool, size int64, open func() ([]byte, error)) error {
-	if err := t.admit(name, size); err != nil {
+	return t.addFile(name, executable, &node{size: size, open: open})
+}
+
+func (t *Tree) addFile(name string, executable bool, n *node) error {
+	if err := t.admit(name, n.size); err != nil {
 		return err
 	}
-	mode := fs.FileMode(0o644)
+	n.mode = 0o644
 	if executable {
-		mode = 0o755
+		n.mode = 0o755
 	}
-	if err := t.insert(name, &node{mode: mode, size: size, open: open}); err != nil {
+	if err := t.insert(name, n); err != nil {
 		return err
 	}
-	t.bytes += size
+	t.bytes += n.size
 	return nil
 }
 
@@ -65,7 +72,7 @@ func (t *Tree) Len() int { return t.count }
 func (t *Tree) Snapshot(revision Revision) *Snapshot { return NewSnapshot(t.FS(), revision) }
 
 // FS returns what was added, after which nothing can be added. Like a [Snapshot] it implements all of [io/fs]' interfaces
-// for reading.
+// for reading, and [IdentityFS].
 func (t *Tree) FS() fs.FS {
 	if !t.sealed {
 		t.root.seal()
@@ -78,7 +85,7 @@ func (t *Tree) FS() fs.FS {
 func (t *Tree) admit(name string, size int64) error {
 	switch {
 	case t.sealed:
-		return errors.New("adding to a tree that is a snapshot already")
+		return errSealed
 	case !fs.ValidPath(name) || name == "." || strings.ContainsRune(name, 0):
 		return &NameError{Name: name, Reason: "is not a valid path"}
 	case len(name) > t.limits.MaxPathBytes:
@@ -143,8 +150,10 @@ type node struct {
 	size     int64
 	target   string                 // of a link
 	open     func() ([]byte, error) // of a file
+	held     bool                   // what open brings is in memory
 	children map[string]*node       // of a folder
 	entries  []fs.DirEntry          // of a sealed folder: the children by name
+	identifying
 }
 
 func newFolder(name string) *node {

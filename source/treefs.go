@@ -31,12 +31,7 @@ func (n *node) read() ([]byte, error) {
 // treeFS is a sealed Tree.
 type treeFS struct{ root *node }
 
-var _ interface {
-	fs.ReadDirFS
-	fs.ReadFileFS
-	fs.StatFS
-	fs.ReadLinkFS
-} = (*treeFS)(nil)
+var _ readingFS = (*treeFS)(nil)
 
 func (f *treeFS) Open(name string) (fs.File, error) {
 	n, err := f.find("open", name, true)
@@ -98,6 +93,8 @@ func (f *treeFS) ReadLink(name string) (string, error) {
 	}
 	return n.target, nil
 }
+
+func (f *treeFS) Sub(dir string) (fs.FS, error) { return sub(f, dir) }
 
 // openFile is one reader's view of a file.
 type openFile struct {

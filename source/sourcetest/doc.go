@@ -12,7 +12,8 @@
 //
 // Each of its checks gets an origin of its own, writes files into it, and looks at what a Source makes of them: that content
 // is whole and is what was written, when a revision changes and when not, that a snapshot outlives later fetches and ends with
-// Close, that fetching at once from many goroutines works, and that a context which has ended is heeded.
+// Close, that the identities which a snapshot tells, if it does, are those of the content, that fetching at once from many
+// goroutines works, and that a context which has ended is heeded.
 //
 // It cannot see how many requests a fetch costs, what happens to hostile content, and whether credentials leak: those tests
 // are each Source's own.

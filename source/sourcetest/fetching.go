@@ -104,7 +104,10 @@ func closing(ctx context.Context, o Origin) error {
 	_, reading := fs.ReadFile(snapshot, "a.yaml")
 	_, listing := fs.ReadDir(snapshot, ".")
 	_, stat := fs.Stat(snapshot, "apps")
-	for what, err := range map[string]error{"Open": opening, "ReadFile": reading, "ReadDir": listing, "Stat": stat} {
+	_, identity := source.Identity(snapshot, "apps")
+	for what, err := range map[string]error{
+		"Open": opening, "ReadFile": reading, "ReadDir": listing, "Stat": stat, "Identity": identity,
+	} {
 		if !errors.Is(err, fs.ErrClosed) {
 			return fmt.Errorf("%s on a closed snapshot gives the error %v instead of %v", what, err, fs.ErrClosed)
 		}

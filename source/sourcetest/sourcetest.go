@@ -62,6 +62,7 @@ var checks = []check{
 	{"SnapshotIsImmutable", immutable},
 	{"CloseEndsTheSnapshot", closing},
 	{"CloseLeavesOtherSnapshots", closingOne},
+	{"IdentityIsOfTheContent", identities},
 	{"FetchesAtOnce", concurrent},
 	{"EndedContextIsHeeded", ended},
 }
