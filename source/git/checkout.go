@@ -2,6 +2,7 @@ package git
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -82,6 +83,7 @@ func (w *walk) folder(name string, hash plumbing.Hash) error {
 	if name != "" && strings.Count(name, "/")+1 >= w.limits.MaxDepth {
 		return &source.LimitError{Option: "Limits.MaxDepth", Max: int64(w.limits.MaxDepth), Name: name}
 	}
+	before := w.files.Len()
 	for len(body) > 0 {
 		var e treeEntry
 		if e, body, err = nextEntry(body); err != nil {
@@ -98,8 +100,14 @@ func (w *walk) folder(name string, hash plumbing.Hash) error {
 			return err
 		}
 	}
-	return nil
+	if w.files.Len() == before {
+		return nil // with nothing in it, or only submodules, there is no such folder in the snapshot
+	}
+	return w.files.Identify(cmp.Or(name, "."), identity(hash))
 }
+
+// identity is told apart from a plain SHA-1 of the content: Git hashes a header, too.
+func identity(hash plumbing.Hash) string { return "git-sha1:" + hash.String() }
 
 func (w *walk) entry(folder string, e treeEntry) error {
 	name := e.name
@@ -122,7 +130,10 @@ func (w *walk) entry(folder string, e treeEntry) error {
 	case e.mode == "120000":
 		return w.files.AddSymlink(name, string(body))
 	case len(e.mode) == 6 && strings.HasPrefix(e.mode, "100"):
-		return w.files.AddFile(name, strings.Contains("1357", e.mode[3:4]), body)
+		if err := w.files.AddFile(name, strings.Contains("1357", e.mode[3:4]), body); err != nil {
+			return err
+		}
+		return w.files.Identify(name, identity(e.hash))
 	}
 	return fmt.Errorf("%q has the mode %.10q, which Git does not know", name, e.mode)
 }

@@ -96,6 +96,35 @@ func TestCheckoutStopsTreeBombs(t *testing.T) {
 	}
 }
 
+// Two folders of one name would be one in the snapshot, which is neither the one nor the other that their hashes stand for.
+func TestCheckoutRefusesTwoFoldersOfOneName(t *testing.T) {
+	for name, tt := range map[string]struct {
+		second string
+		text   string // of the error, if there is to be one
+	}{
+		"other files": {tree("100644 b", "x"), `"a" is there twice`},
+		"one file":    {tree("100644 a", "x"), `"a/a" is there twice`},
+		"no files":    {tree(), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := make(objects)
+			all.store(plumbing.BlobObject, "x")
+			first := all.store(plumbing.TreeObject, tree("100644 a", "x"))
+			second := all.store(plumbing.TreeObject, tt.second)
+			root := all.store(plumbing.TreeObject, "40000 a\x00"+string(first[:])+"40000 a\x00"+string(second[:]))
+			made, err := newCheckout(t.Context(), all.commit(root), all, nil, source.Limits{}.WithDefaults())
+			if (err != nil) != (tt.text != "") || err != nil && !strings.Contains(err.Error(), tt.text) {
+				t.Fatalf("got %v, want %q", err, tt.text)
+			}
+			if err == nil {
+				if got, err := source.Identity(made.files, "a"); got != "folder:git-sha1:"+first.String() || err != nil {
+					t.Errorf("got %s, %v", got, err)
+				}
+			}
+		})
+	}
+}
+
 func FuzzNextEntry(f *testing.F) {
 	f.Add([]byte(tree("100644 a", "x", "40000 b", "y")))
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -18,6 +18,8 @@
 // name that is not UTF-8, is refused, as is whatever crosses [source.Limits]. Every object is held against its hash, and
 // repositories whose hashes are SHA-256 are not supported. Signatures are not looked at.
 //
+// Identities, as [source.IdentityFS] has them, are the hashes of blobs and trees.
+//
 // # Where it connects
 //
 // To the named host, and through the proxy that the environment names unless [Options] bring a transport. A redirect is
