@@ -120,7 +120,7 @@ func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snap
 		s.mu.Lock()
 		s.last = all
 		s.mu.Unlock()
-		return listing.snapshot(all, s.opts.Limits)
+		return s.snapshot(listing, all)
 	}
 	return nil, errMoved
 }

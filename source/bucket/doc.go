@@ -16,6 +16,9 @@
 // are skipped. A key that is no path, such as a//b or ../c, is a [*source.NameError], and so are two keys of which one is a
 // file and the other in a folder of that name: content is whole or absent. There are no executable files and no links.
 //
+// The identity of a file, as [source.IdentityFS] has it, is made of endpoint, bucket, key, ETag and size, so a copy under another
+// key has another one.
+//
 // A bucket without any object under the prefix is [source.ErrNotFound] and not an empty snapshot, for what follows from an
 // empty one is that everything gets removed.
 //

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -92,14 +93,25 @@ func revision(objects []object) source.Revision {
 }
 
 // snapshot is the listing with the contents that it names.
-func (l listing) snapshot(all contents, limits source.Limits) (*source.Snapshot, error) {
-	tree := source.NewTree(limits)
+func (s *Source) snapshot(l listing, all contents) (*source.Snapshot, error) {
+	tree := source.NewTree(s.opts.Limits)
+	place := s.endpoint.String() + "/" + s.opts.Bucket + "/" + s.opts.Prefix
 	for _, o := range l.objects {
 		if err := tree.AddFile(o.name, false, all[o]); err != nil {
 			return nil, err
 		}
+		if err := tree.Identify(o.name, o.identity(place)); err != nil {
+			return nil, err
+		}
 	}
 	return tree.Snapshot(l.revision), nil
+}
+
+// identity has the place in it, for an ETag is the server's word on one key: it is an MD5 of the content at best, and S3
+// promises nothing of two keys that have the same one.
+// The key is as it is and not escaped, so that no two keys make one text.
+func (o object) identity(place string) string {
+	return "etag:" + strconv.Quote(o.etag) + " " + strconv.FormatInt(o.size, 10) + " " + place + o.name
 }
 
 // pages counts the answers that a listing consists of.
