@@ -221,3 +221,13 @@ func TestDirIdentities(t *testing.T) {
 		}
 	}
 }
+
+// Names and targets are an origin's choice, and one with lines in it could look like several.
+func TestIdentityOfFolderIsOfOneListing(t *testing.T) {
+	second := fmt.Sprintf("\n%o b y", uint32(fs.ModeSymlink|0o777))
+	two := planted{"f/a": "-> x", "f/b": "-> y"}.tree(t).FS()
+	one := planted{"f/a": "-> x" + second}.tree(t).FS()
+	if got := identityOf(t, one, "f"); got == identityOf(t, two, "f") {
+		t.Errorf("one link and two links have the identity %s", got)
+	}
+}
