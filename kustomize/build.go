@@ -29,9 +29,18 @@ func recordedBuild(ctx context.Context, fsys fs.FS, dir string, opts Options, fo
 	if !fs.ValidPath(name) {
 		return nil, located(dir, fmt.Errorf("%w: %q", ErrOutside, dir))
 	}
-	objects, err := build(ctx, fsys, name, opts.withDefaults(), found)
+	opts = opts.withDefaults()
+	variables, err := newSubstituter(ctx, opts)
 	if err != nil {
 		return nil, located(name, err)
+	}
+	found.variables = variables.looked
+	objects, err := build(ctx, fsys, name, opts, found)
+	if err != nil {
+		return nil, located(name, err)
+	}
+	if err := variables.substitute(objects); err != nil {
+		return nil, &Error{Dir: name, Err: err}
 	}
 	return objects, nil
 }

@@ -35,7 +35,7 @@ type built struct {
 // Build is [Build] of the folder in fsys. The objects are the caller's own, also where nothing was built.
 func (b *Builder) Build(ctx context.Context, fsys fs.FS) ([]*unstructured.Unstructured, error) {
 	if last := b.last(); last != nil {
-		same, err := last.found.holds(ctx, fsys, b.Options.withDefaults().MaxFileBytes)
+		same, err := last.found.holds(ctx, fsys, b.Options)
 		if err != nil {
 			return nil, located(b.Dir, err)
 		}

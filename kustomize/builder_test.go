@@ -241,3 +241,35 @@ func TestBuilderIsUsedByMany(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestBuilderBuildsWhereAVariableChanged asks for what the build looked up, and for nothing else.
+func TestBuilderBuildsWhereAVariableChanged(t *testing.T) {
+	values, asked := map[string]string{"a": "1", "unused": "1"}, 0
+	b := &Builder{Dir: ".", Options: Options{Variables: Variables{
+		Lookup: func(_ context.Context, name string) (string, bool, error) {
+			asked++
+			value, ok := values[name]
+			return value, ok, nil
+		},
+	}}}
+	fsys := fstest.MapFS{"a.yaml": file("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: \"${a}\", b: \"${b:=none}\"}\n")}
+	for i, step := range []struct{ name, value, want string }{
+		{"", "", `{"a":"1","b":"none"}`},
+		{"unused", "2", `{"a":"1","b":"none"}`},
+		{"a", "2", `{"a":"2","b":"none"}`},
+		{"b", "here", `{"a":"2","b":"here"}`},
+	} {
+		if step.name != "" {
+			values[step.name] = step.value
+		}
+		known := &recordingFS{FS: fsys, opened: map[string]int{}}
+		asked = 0
+		objects, err := b.Build(context.Background(), known)
+		if err != nil || !strings.Contains(printed(t, objects), step.want) {
+			t.Errorf("step %d: %v, %s", i, err, printed(t, objects))
+		}
+		if asked > 4 || i == 1 && asked != 2 {
+			t.Errorf("step %d: asked %d times", i, asked)
+		}
+	}
+}

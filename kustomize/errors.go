@@ -31,6 +31,12 @@ var (
 
 	// ErrDuplicate says that two objects have one identity: group, kind, namespace and name.
 	ErrDuplicate = errors.New("duplicate object")
+
+	// ErrUnknownVariable says that an expression has a name for which [Variables] has no value, and no default.
+	ErrUnknownVariable = errors.New("unknown variable")
+
+	// ErrExpression says that what begins with ${ is not an expression that [Variables] can expand.
+	ErrExpression = errors.New("bad variable expression")
 )
 
 // Error says where a build stopped. Every error that [Build] returns is one.
@@ -56,6 +62,9 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, ":%d", e.Line)
 	}
 	b.WriteString(": ")
+	if many, ok := e.Err.(*variableErrors); ok {
+		return oneLine(b.String()) + " " + many.Error() // each of which is short
+	}
 	b.WriteString(e.Err.Error())
 	return oneLine(b.String())
 }

@@ -57,7 +57,9 @@ type record struct {
 	files   map[string]string // by path, what stateOf says
 	folders map[string]string // by path, what listingOf says
 	absent  map[string]bool
-	hashes  bool // files that have no identity are worth a hash
+
+	variables map[string]lookedUp // by name
+	hashes    bool                // files that have no identity are worth a hash
 }
 
 func newRecord(fsys fs.FS, hashes bool) *record {
@@ -132,11 +134,15 @@ func listingOf(fsys fs.FS, dir string, entries []fs.DirEntry) string {
 }
 
 // holds says whether a build in fsys would find what the recorded one found. Where that cannot be told, it says no.
-func (r *record) holds(ctx context.Context, fsys fs.FS, limit int64) (bool, error) {
+func (r *record) holds(ctx context.Context, fsys fs.FS, opts Options) (bool, error) {
+	opts = opts.withDefaults()
+	if !r.sameVariables(ctx, opts) {
+		return false, ctx.Err()
+	}
 	if r.root != "" && identify(fsys, ".") == r.root {
 		return true, ctx.Err()
 	}
-	in := &intake{ctx: ctx, fsys: fsys, limits: Options{MaxFileBytes: limit}}
+	in := &intake{ctx: ctx, fsys: fsys, limits: opts}
 	for name, state := range r.files {
 		if ctx.Err() != nil || !in.same(name, state) {
 			return false, ctx.Err()
@@ -154,6 +160,23 @@ func (r *record) holds(ctx context.Context, fsys fs.FS, limit int64) (bool, erro
 		}
 	}
 	return true, ctx.Err()
+}
+
+// sameVariables says whether all that was looked up is still found, or not found.
+func (r *record) sameVariables(ctx context.Context, opts Options) bool {
+	if len(r.variables) == 0 {
+		return true
+	}
+	s, err := newSubstituter(ctx, opts)
+	if err != nil {
+		return false
+	}
+	for name, was := range r.variables {
+		if s.lookUp(name) != was {
+			return false
+		}
+	}
+	return true
 }
 
 // same says whether the file at name is in the state that was recorded.

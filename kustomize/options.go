@@ -19,6 +19,10 @@ type Options struct {
 	// Overlay is built on top of the folder.
 	Overlay Overlay
 
+	// Variables are substituted in the built objects. The zero value substitutes nothing. All that they expand to together
+	// is bounded by MaxBytes too.
+	Variables Variables
+
 	// Decrypt is asked for what an encrypted file holds, before anything else looks into it. Encrypted are files that
 	// SOPS has written, in any of its formats, by the metadata that it leaves in them; name is the file's path, content
 	// all of it, and what it returns stays in memory. It may be called by several builds at once. An error of it ends the
