@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/gitopskit/gitopskit => ../..
 
 require (
+	github.com/fluxcd/pkg/envsubst v1.8.0
 	github.com/fluxcd/pkg/ssa v0.78.0
 	github.com/gitopskit/gitopskit v0.0.0
 	github.com/go-logr/logr v1.4.4
