@@ -81,7 +81,7 @@ func listing(t testing.TB, fsys fstest.MapFS, dir string) fstest.MapFS {
 // sameAsKustomize builds dir and compares the objects with those that kustomize makes of dir in reference.
 func sameAsKustomize(t *testing.T, fsys, reference fs.FS, dir string) int {
 	t.Helper()
-	want, err := oracle(reference, dir)
+	want, err := oracle(t, reference, dir)
 	if err != nil {
 		t.Fatalf("kustomize: %v", err)
 	}
@@ -89,8 +89,8 @@ func sameAsKustomize(t *testing.T, fsys, reference fs.FS, dir string) int {
 	if err != nil {
 		t.Fatalf("Build: %v", err)
 	}
-	if g, w := printed(t, got), printed(t, want); g != w {
-		t.Errorf("objects differ from kustomize's\n got: %.3000s\nwant: %.3000s", g, w)
+	if !sameBytes(t, got, want) {
+		t.Errorf("objects differ from kustomize's\n got: %.3000s\nwant: %.3000s", yamlText(t, got), want)
 	}
 	for _, o := range got {
 		o.DeepCopy() // panics on values that unstructured objects may not hold

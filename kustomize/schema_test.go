@@ -140,7 +140,7 @@ func TestCRDsLeaveTheSchemaAlone(t *testing.T) {
 		input, _ := g.split()
 		_ = schemaGate.alone(context.Background(), func() error {
 			before := len(openapi.Schema().Definitions)
-			if _, err := oracle(archiveFS(input), g.dir); err != nil {
+			if _, err := oracle(t, archiveFS(input), g.dir); err != nil {
 				t.Error(err)
 			}
 			if after := len(openapi.Schema().Definitions); after != before {
