@@ -2,11 +2,21 @@ package kustomize
 
 import (
 	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
 	"io"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
+	"golang.org/x/tools/txtar"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -50,4 +60,88 @@ func asRead(t testing.TB, text string) []*unstructured.Unstructured {
 		}
 		objects = append(objects, o)
 	}
+}
+
+// differ builds a tree and has kustomize build it on disk. It says what differs, and whether there are objects.
+func differ(t testing.TB, fsys fs.FS, dir string) (difference string, built bool) {
+	t.Helper()
+	var want string
+	var wantErr error
+	if err := schemaGate.together(context.Background(), func() error {
+		want, wantErr = oracle(t, fsys, dir)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Build(context.Background(), fsys, dir, Options{})
+	switch {
+	case err != nil && wantErr != nil, err != nil && stricter(err):
+		return "", false
+	case err != nil || wantErr != nil:
+		return fmt.Sprintf("kustomize: %v\nBuild: %v", wantErr, err), false
+	case !sameBytes(t, got, want):
+		return fmt.Sprintf(" got: %s\nwant: %s", yamlText(t, got), want), true
+	}
+	return "", true
+}
+
+// stricter says whether an error of Build stands for what it refuses and kustomize takes: see doc.go.
+func stricter(err error) bool {
+	return errors.Is(err, ErrDuplicate) || errors.Is(err, ErrTooLarge) || strings.Contains(err.Error(), "another document follows")
+}
+
+// choicesOf makes the choices for a tree of a seed.
+func choicesOf(seed uint64) []byte {
+	random := rand.New(rand.NewPCG(seed, 4))
+	choices := make([]byte, 400)
+	for i := range choices {
+		choices[i] = byte(random.Uint32())
+	}
+	return choices
+}
+
+// showTree is a tree as an archive.
+func showTree(fsys fstest.MapFS) string {
+	var a txtar.Archive
+	for _, name := range slices.Sorted(maps.Keys(fsys)) {
+		a.Files = append(a.Files, txtar.File{Name: name, Data: fsys[name].Data})
+	}
+	return string(txtar.Format(&a))
+}
+
+var firstSeed = flag.Uint64("seed", 1, "the first seed of TestGrownTrees")
+var seeds = flag.Uint64("seeds", 400, "how many TestGrownTrees tries")
+
+// TestGrownTreesAreBuiltAsByKustomize grows trees from seeds and compares byte for byte.
+func TestGrownTreesAreBuiltAsByKustomize(t *testing.T) {
+	n := 0
+	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
+		fsys, dir := growTree(choicesOf(seed))
+		difference, built := differ(t, fsys, dir)
+		if difference != "" {
+			t.Errorf("seed %d, folder %s:\n%s\n%s", seed, dir, difference, showTree(fsys))
+		}
+		if built {
+			n++
+		}
+	}
+	if n < int(*seeds)/3 {
+		t.Errorf("only %d of %d trees are built at all", n, *seeds)
+	}
+}
+
+// FuzzTrees is that for choices that the fuzzer makes.
+func FuzzTrees(f *testing.F) {
+	for seed := range uint64(50) {
+		f.Add(choicesOf(seed))
+	}
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		if len(choices) > 1000 {
+			return
+		}
+		fsys, dir := growTree(choices)
+		if difference, _ := differ(t, fsys, dir); difference != "" {
+			t.Errorf("folder %s:\n%s\n%s", dir, difference, showTree(fsys))
+		}
+	})
 }

@@ -2,7 +2,6 @@ package kustomize
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"reflect"
@@ -85,8 +84,7 @@ func FuzzManifest(f *testing.F) {
 	})
 }
 
-// readByKustomize has kustomize read a manifest and decodes what it holds then. It does not print it and read that, as the
-// oracle does: that alters values where the printer of the YAML package does.
+// readByKustomize has kustomize read a manifest and returns what it prints.
 func readByKustomize(p *parser, content []byte) ([]map[string]any, error) {
 	resources, err := p.factory.SliceFromBytes(content)
 	if err != nil {
@@ -95,11 +93,7 @@ func readByKustomize(p *parser, content []byte) ([]map[string]any, error) {
 	var objects []map[string]any
 	for _, r := range resources {
 		r.RemoveBuildAnnotations()
-		m, err := r.Map()
-		if err != nil {
-			return nil, err
-		}
-		text, err := json.Marshal(m)
+		text, err := r.MarshalJSON()
 		if err != nil {
 			return nil, err
 		}

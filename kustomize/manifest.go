@@ -119,6 +119,9 @@ func isUnwrapped(kind *yaml.Node) bool {
 
 func toManifest(n *yaml.Node) (map[string]any, error) {
 	stringAnnotations(n)
+	if kind := field(n, "kind"); kind != nil && strings.HasSuffix(kind.Value, "List") && field(n, "items") != nil {
+		quoteTexts(n)
+	}
 	m, err := toObject(n)
 	if err != nil || isList(m) {
 		return m, err

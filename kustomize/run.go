@@ -76,7 +76,7 @@ func (t *tree) rehearsal() ([]byte, error) {
 func fromResources(m resmap.ResMap) ([]map[string]any, error) {
 	objects := make([]map[string]any, 0, m.Size())
 	for _, r := range m.Resources() {
-		o, err := toObject(r.YNode())
+		o, err := toObject(r.Document())
 		if err == nil {
 			err = checkObject(o)
 		}

@@ -84,6 +84,8 @@ func (s *scanner) generator(k *kustomization, field string, g *types.GeneratorAr
 		if strings.IndexByte(literal, '=') < 1 {
 			return fmt.Errorf("%s: literal %d is not of the form key=value", field, i+1)
 		}
+		_, value, _ := strings.Cut(literal, "=")
+		s.unprintable([]byte(strings.TrimLeft(value, `"'`)))
 	}
 	for i, source := range g.FileSources {
 		if n := strings.Count(source, "="); n > 1 || strings.HasPrefix(source, "=") {
@@ -93,15 +95,24 @@ func (s *scanner) generator(k *kustomization, field string, g *types.GeneratorAr
 		if !ok {
 			ref = source
 		}
-		if _, _, err := s.file(k, field, ref); err != nil {
+		_, content, err := s.file(k, field, ref)
+		if err != nil {
 			return err
 		}
+		s.unprintable(content)
 	}
 	envs := g.EnvSources
 	if g.EnvSource != "" {
 		envs = append(envs[:len(envs):len(envs)], g.EnvSource)
 	}
 	return s.envFiles(k, field, envs)
+}
+
+// unprintable looks for a text that kustomize prints in a way that cannot be read, and has the build rehearsed then.
+func (s *scanner) unprintable(text []byte) {
+	if bytes.HasPrefix(bytes.TrimLeft(text, " \n"), []byte("\t")) {
+		s.tree.fragile = true
+	}
 }
 
 func (s *scanner) envFiles(k *kustomization, field string, refs []string) error {

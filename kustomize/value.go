@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,13 +17,18 @@ import (
 // The values are those that kustomize prints: it writes YAML, reads it back, writes JSON, and kubectl reads that. Here it
 // is one walk over the nodes. A number without a fraction is an int64 if it fits in one, be it spelt 8, 0x8, 8.0 or 8e0.
 func toObject(n *yaml.Node) (map[string]any, error) {
+	whole := n // with the comments at its ends
 	if n != nil && n.Kind == yaml.DocumentNode && len(n.Content) == 1 {
 		n = n.Content[0]
 	}
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("%w: it is %s", ErrNotObject, kindName(n))
 	}
-	return toMap(n)
+	m, err := toMap(n)
+	if errors.Is(err, errReprint) {
+		return reprinted(whole)
+	}
+	return m, err
 }
 
 func toValue(n *yaml.Node) (any, error) {
@@ -72,6 +78,9 @@ func toSlice(n *yaml.Node) ([]any, error) {
 func toScalar(n *yaml.Node) (any, error) {
 	switch n.Tag {
 	case yaml.NodeTagString:
+		if changesInPrint(n) {
+			return nil, errReprint
+		}
 		return n.Value, nil
 	case yaml.NodeTagBool:
 		if n.Value == "true" || n.Value == "false" {
@@ -92,6 +101,52 @@ func toScalar(n *yaml.Node) (any, error) {
 		return nil, atLine(n.Line, err)
 	}
 	return v, nil
+}
+
+// changesInPrint says whether a text may not survive being printed and read again, which is what kustomize does with it last.
+// The printer of the YAML package puts in line breaks where lines of a folded text (">") are indented, mixes up the blank
+// lines at the end of a block with the comment that follows, and prints what cannot be read where a block begins with a tab.
+func changesInPrint(n *yaml.Node) bool {
+	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 || n.Value == "" {
+		return false
+	}
+	if n.Style&yaml.FoldedStyle != 0 {
+		return strings.ContainsAny(n.Value, " \t\n")
+	}
+	block := n.Style&yaml.LiteralStyle != 0 || strings.Contains(n.Value, "\n")
+	return block && (strings.ContainsAny(n.Value[:1], " \t\n") || strings.HasSuffix(n.Value, "\n\n"))
+}
+
+// errReprint says that an object holds such a text.
+var errReprint = errors.New("a text may change when it is printed")
+
+// reprinted is an object that holds such texts, after it has been printed and read.
+func reprinted(n *yaml.Node) (map[string]any, error) {
+	text, err := yaml.NewRNode(n).String()
+	var read yaml.Node
+	if err == nil {
+		err = yaml.Unmarshal([]byte(text), &read)
+	}
+	if err != nil || len(read.Content) != 1 {
+		return nil, atLine(n.Line, &reason{text: "kustomize cannot print a text that begins with a tab; quote it", original: err})
+	}
+	quoteTexts(&read)
+	m, err := toMap(read.Content[0])
+	var e *Error
+	if errors.As(err, &e) {
+		err = atLine(n.Line, e.Err)
+	}
+	return m, err
+}
+
+// quoteTexts has the texts below n survive: kustomize unfolds most lists by way of JSON, in which they are quoted.
+func quoteTexts(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode && changesInPrint(n) {
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	for _, child := range n.Content {
+		quoteTexts(child)
+	}
 }
 
 // plainScalar turns what the YAML package makes of a scalar into what unstructured objects may hold.
@@ -141,14 +196,15 @@ func kindName(n *yaml.Node) string {
 	return "not a value"
 }
 
-// stringAnnotations makes strings of annotations that are spelt as something else, as kustomize does on its way out.
+// stringAnnotations makes strings of annotations that are spelt as something else, as kustomize does on its way out. It also
+// forgets how they were spelt, which counts for changesInPrint.
 func stringAnnotations(object *yaml.Node) {
 	annotations := field(field(object, "metadata"), "annotations")
 	if annotations == nil || annotations.Kind != yaml.MappingNode {
 		return
 	}
 	for i := 1; i < len(annotations.Content); i += 2 {
-		if n := annotations.Content[i]; n.Tag != yaml.NodeTagString {
+		if n := annotations.Content[i]; n.Tag != yaml.NodeTagString || n.Style != 0 {
 			annotations.Content[i] = &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: n.Value}
 		}
 	}
