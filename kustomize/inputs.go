@@ -142,7 +142,7 @@ func (r *record) holds(ctx context.Context, fsys fs.FS, opts Options) (bool, err
 	if r.root != "" && identify(fsys, ".") == r.root {
 		return true, ctx.Err()
 	}
-	in := &intake{ctx: ctx, fsys: fsys, limits: opts}
+	in := newIntake(ctx, fsys, opts, nil)
 	for name, state := range r.files {
 		if ctx.Err() != nil || !in.same(name, state) {
 			return false, ctx.Err()

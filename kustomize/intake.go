@@ -15,6 +15,7 @@ type intake struct {
 	ctx    context.Context
 	fsys   fs.FS
 	limits Options
+	links  *links
 
 	seen  map[string]entry
 	found *record
@@ -25,11 +26,12 @@ type intake struct {
 // entry is what stands at a path: a folder or a file with its content.
 type entry struct {
 	dir     bool
+	real    string // the path of a folder without links
 	content []byte
 }
 
 func newIntake(ctx context.Context, fsys fs.FS, limits Options, found *record) *intake {
-	return &intake{ctx: ctx, fsys: fsys, limits: limits, seen: map[string]entry{}, found: found}
+	return &intake{ctx: ctx, fsys: fsys, limits: limits, links: newLinks(fsys), seen: map[string]entry{}, found: found}
 }
 
 // look returns what stands at name, and the file system's error if there is nothing.
@@ -58,6 +60,10 @@ func (in *intake) look(name string) (entry, error) {
 }
 
 func (in *intake) open(name string) (entry, error) {
+	real, err := in.links.real(name)
+	if err != nil {
+		return entry{}, err
+	}
 	f, err := in.fsys.Open(name)
 	if err != nil {
 		return entry{}, err
@@ -68,7 +74,7 @@ func (in *intake) open(name string) (entry, error) {
 		return entry{}, err
 	}
 	if info.IsDir() {
-		return entry{dir: true}, nil
+		return entry{dir: true, real: real}, nil
 	}
 	if !info.Mode().IsRegular() {
 		return entry{}, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("is neither a file nor a folder")}

@@ -41,6 +41,9 @@ func (m *memory) CleanedAbs(name string) (filesys.ConfirmedDir, string, error) {
 	if !ok {
 		return "", "", notThere(name)
 	}
+	if real, ok := m.tree.links[inTree]; ok {
+		inTree, name = real, path.Join(sourceRoot, real)
+	}
 	if _, ok := m.tree.dirs[inTree]; ok {
 		return confirmed(name), "", nil
 	}

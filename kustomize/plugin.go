@@ -41,7 +41,7 @@ func (s *scanner) plugin(k *kustomization, field, text string) error {
 		return err
 	}
 	if e.dir {
-		return s.pluginFolder(k, field, name, 0)
+		return s.pluginFolder(k, field, e.real, 0)
 	}
 	return s.pluginFile(k, name)
 }
@@ -90,10 +90,10 @@ func (s *scanner) pluginResource(k, sub *kustomization, field, ref string, depth
 	if !e.dir {
 		return s.pluginFile(k, name)
 	}
-	if isWithin(sub.dir, name) {
+	if isWithin(sub.dir, e.real) {
 		return cycle("resources", name)
 	}
-	return s.pluginFolder(k, field, name, depth+1)
+	return s.pluginFolder(k, field, e.real, depth+1)
 }
 
 // pluginConfigs checks each object in a configuration. The paths in it are relative to the kustomization that uses it,

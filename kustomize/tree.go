@@ -18,6 +18,7 @@ type tree struct {
 	dir       string            // the folder to build
 	files     map[string][]byte // that kustomize may read, by path
 	dirs      map[string]string // that hold kustomizations, with the path of the file
+	links     map[string]string // folders that are named by a path with a link in it, by that path
 	manifests []manifest        // in the order in which they are listed, one that is listed twice twice
 	overlaid  *kustomization    // the overlay of the options, where there is one
 	overlay   []byte            // the same as kustomize reads it
@@ -48,13 +49,15 @@ func scanTree(ctx context.Context, fsys fs.FS, dir string, limits Options, found
 	s := &scanner{
 		intake: newIntake(ctx, fsys, limits, found),
 		parser: newParser(limits),
-		tree:   &tree{dir: dir, files: map[string][]byte{}, dirs: map[string]string{}},
+		tree:   &tree{dir: dir, files: map[string][]byte{}, dirs: map[string]string{}, links: map[string]string{}},
 		known:  map[string]*kustomization{},
 		parsed: map[string]manifest{},
 	}
-	if err := s.needFolder(dir); err != nil {
+	dir, err := s.needFolder(dir)
+	if err != nil {
 		return nil, err
 	}
+	s.tree.dir = dir
 	k, err := s.kustomization(dir)
 	if err == nil && k == nil {
 		k, err = s.listFolder(dir)
@@ -80,18 +83,19 @@ func scanTree(ctx context.Context, fsys fs.FS, dir string, limits Options, found
 	return s.tree, s.limits.checkWork(s.work)
 }
 
-func (s *scanner) needFolder(dir string) error {
+// needFolder returns the path of a folder without links. In it stands what kustomize goes up from, for "..".
+func (s *scanner) needFolder(dir string) (string, error) {
 	e, err := s.look(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return at(dir, &reason{text: "does not exist", original: err})
+		return "", at(dir, &reason{text: "does not exist", original: err})
 	}
 	if err != nil {
-		return at(dir, err)
+		return "", at(dir, err)
 	}
 	if !e.dir {
-		return at(dir, fmt.Errorf("is a file, not a folder"))
+		return "", at(dir, fmt.Errorf("is a file, not a folder"))
 	}
-	return nil
+	return e.real, nil
 }
 
 // visit checks k and everything below it.
@@ -125,7 +129,7 @@ func (s *scanner) resources(k *kustomization) error {
 	for _, ref := range k.Resources {
 		name, e, err := s.reach(k, "resources", ref)
 		if err == nil && e.dir {
-			err = s.base(k, name)
+			err = s.base(k, name, e.real)
 		} else if err == nil {
 			err = s.manifest(name)
 		}
@@ -139,13 +143,13 @@ func (s *scanner) resources(k *kustomization) error {
 // base takes in a kustomization that is a resource of k. One that does nothing but list files, itself or in the bases that
 // it lists, is put before kustomize as one file of all of them, which it takes for the same: it tries for a file first. That
 // spares it the comparison of the objects with each other at each level, and half the time where there is only one.
-func (s *scanner) base(k *kustomization, dir string) error {
+func (s *scanner) base(k *kustomization, name, dir string) error {
 	first, transforming := len(s.tree.manifests), s.transforming
 	if err := s.descend(k, dir, types.KustomizationKind, "resources"); err != nil {
 		return err
 	}
 	if s.transforming == transforming && !s.tree.noted {
-		s.merge(dir, s.tree.manifests[first:])
+		s.merge(name, s.tree.manifests[first:])
 	}
 	return nil
 }
@@ -177,14 +181,14 @@ var (
 
 func (s *scanner) components(k *kustomization) error {
 	for _, ref := range k.Components {
-		name, e, err := s.reach(k, "components", ref)
+		_, e, err := s.reach(k, "components", ref)
 		if err != nil {
 			return err
 		}
 		if !e.dir {
 			return fmt.Errorf("components: %s is a file, not a folder", shown(ref))
 		}
-		if err := s.descend(k, name, types.ComponentKind, "components"); err != nil {
+		if err := s.descend(k, e.real, types.ComponentKind, "components"); err != nil {
 			return err
 		}
 	}
@@ -257,6 +261,9 @@ func (s *scanner) reach(k *kustomization, field, ref string) (string, entry, err
 	e, err := s.look(name)
 	if err != nil {
 		return "", entry{}, missing(field, ref, err)
+	}
+	if e.dir && e.real != name {
+		s.tree.links[name] = e.real
 	}
 	return name, e, nil
 }

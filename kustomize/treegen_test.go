@@ -81,7 +81,7 @@ func (g *grower) known(kind string) grownObject {
 // scalar is a value in one of the many ways of YAML.
 func (g *grower) scalar() string {
 	return g.of("plain", "1", `"quoted"`, "'single ''quotes'''", `"1"`, "true", "'true'", "1.50", "0x1F", "017", "1e3", "~", "null",
-		`""`, "2001-12-14", "yes", "on", `"with \"escapes\" \u00e9\n"`,  "é", "-1", "9007199254740993", "1_000",
+		`""`, "2001-12-14", "yes", "on", `"with \"escapes\" \u00e9\n"`, "é", "-1", "9007199254740993", "1_000",
 		"12345678901234567890", "1.0", ".5", "0o17", "0b11", "+1", "!!str 12", "1:30", "a#b", "[1, two]", "{k: v}", "1e400")
 }
 
