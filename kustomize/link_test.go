@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/gitopskit/gitopskit/source"
 )
 
 // linkTree has links to a file, to a folder that is named as a resource, to one on the way to a file, and a kustomization
@@ -184,7 +186,9 @@ func sameEverywhere(t testing.TB, fsys fs.FS, dir string) {
 	objects, err := Build(context.Background(), fsys, dir, fuzzLimits)
 	want := result(t, objects, err)
 	_, onDisk, rooted := dirFS(t, fsys)
-	for kind, other := range map[string]fs.FS{"DirFS": onDisk, "Root": rooted, "zip": zipFS(t, fsys)} {
+	for kind, other := range map[string]fs.FS{
+		"DirFS": onDisk, "Root": rooted, "zip": zipFS(t, fsys), "Snapshot": source.NewSnapshot(fsys, source.Revision{}),
+	} {
 		objects, err := Build(context.Background(), other, dir, fuzzLimits)
 		if got := result(t, objects, err); got != want {
 			t.Errorf("%s:\n%s\nMapFS:\n%s", kind, got, want)
