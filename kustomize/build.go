@@ -12,7 +12,7 @@ import (
 
 // Build returns the objects of the kustomization in the folder dir of fsys, in the order in which kustomize emits them. A
 // folder without a kustomization is built as if it had one that lists each .yaml and .yml file in it and its subfolders,
-// sorted by path, and each subfolder that has a kustomization in place of what is in that.
+// in the order of a walk, and each subfolder that has a kustomization in place of what is in that.
 //
 // The objects are new: they share nothing with each other or with fsys, and hold only what DeepCopy of unstructured objects
 // knows. A folder in which there is nothing to build has none, which is no error.

@@ -12,8 +12,12 @@
 // and opens no connection. Kustomize by itself would fetch URLs, clone Git repositories, run Helm and run plugins where a
 // kustomization says so; here all of that is refused, by an error that matches [ErrRemote] or [ErrUnsupported] and names the
 // reference and the file. Everything in the file system can be reached, by an overlay its base at ../../base and a file that
-// several share, and nothing outside. What symbolic links mean is for the file system to say. To keep a build to a part of
-// a file system, give it that part: [io/fs.Sub].
+// several share, and nothing outside. To keep a build to a part of a file system, give it that part: [io/fs.Sub].
+//
+// A symbolic link may be named like what it leads to, a file or a folder, and paths may lead through one. A folder stands
+// where it really is: .. in it leads up from there, as for kustomize on disk. A link that is absolute or leads out of the root
+// is an error that names it ([ErrOutside]), also where the file system would follow it, as that of [os.DirFS] does. That
+// takes a file system that can show its links ([io/fs.ReadLinkFS]); in another, links are what it says they are.
 //
 // The scan walks the kustomizations as kustomize will, and takes in every file that one of them names. Then kustomize works on
 // those files in memory, and on no others. So what was checked is what is built, and each file is read once.
@@ -34,16 +38,25 @@
 //
 // # Folders without a kustomization
 //
-// All .yaml and .yml files in the folder and below are built, sorted by path, but for those whose name or folder begins with a
-// dot. A subfolder that has a kustomization is built as that instead of file by file. A document that is not a Kubernetes
-// object is an error ([ErrNotObject]) and not passed over: it may be one with a typing error in it. Empty documents are
-// nothing, and the items of a List stand for themselves.
+// Such a folder is built as if it had a kustomization whose resources are what "kustomize create --autodetect --recursive" and
+// Flux would put there, in their order: that of a walk, in which what is in a subfolder comes where its name stands.
+//
+//   - Files whose names end in .yaml or .yml count, in the folder and below it. Others do not, .json and .YAML among them, as
+//     for Flux; "kustomize create" tries each file. A kustomization can name any file.
+//   - Names that begin with a dot do not count, of files and of folders. To the other two they do, though Flux leaves out
+//     .git and .sops.yaml by other means.
+//   - A subfolder that has a kustomization is one resource, and nothing else in it counts, as for both. If that is a
+//     Component, it is an error that names it, as both have it in the end: a component is for kustomizations to name.
+//   - A document that is not a Kubernetes object is an error ([ErrNotObject]), as for Flux; "kustomize create" leaves out the
+//     file. It may be an object with a typing error in it. Empty documents are nothing, and the items of a List stand for
+//     themselves.
+//   - A link to a file counts as the file. A link to a folder is left out: it could lead round in a circle.
 //
 // # Identity and order
 //
 // Two objects with one group, kind, namespace and name are an error ([ErrDuplicate]), even if they have different versions.
-// The order is that in which kustomizations list their resources, depth first, as kustomize has it without --reorder, or
-// what sortOptions says. One tree always gives the same objects in the same order.
+// The order is that in which kustomizations list their resources, depth first, as the program has it with --reorder none and
+// Flux always, or what sortOptions says. Without that flag the program sorts by kind. One tree always gives the same objects in the same order.
 //
 // # Speed, and builds side by side
 //

@@ -117,7 +117,7 @@ func (r *record) folder(fsys fs.FS, name string, entries []fs.DirEntry) {
 func listingOf(fsys fs.FS, dir string, entries []fs.DirEntry) string {
 	var b strings.Builder
 	for _, e := range entries {
-		if isHidden(e.Name()) || e.Type().IsRegular() && !isManifest(e.Name()) && !isKustomization(e.Name()) {
+		if !isListed(e) {
 			continue
 		}
 		b.WriteString(e.Name())

@@ -94,10 +94,9 @@ func (k *kustomization) plain() bool {
 func (s *scanner) listFolder(dir string) (*kustomization, error) {
 	k := &kustomization{dir: dir, file: dir}
 	k.FixKustomization()
-	if err := s.list(dir, ".", k); err != nil {
+	if err := s.list(&lister{in: s.intake}, dir, ".", k); err != nil {
 		return nil, err
 	}
-	slices.Sort(k.Resources)
 	content, err := json.Marshal(k.Kustomization)
 	if err != nil {
 		return nil, at(dir, err)
@@ -106,12 +105,13 @@ func (s *scanner) listFolder(dir string) (*kustomization, error) {
 	return k, nil
 }
 
-func (s *scanner) list(root, sub string, k *kustomization) error {
+// list goes through folders as filepath.Walk does: what is in a subfolder comes where the name of that stands.
+func (s *scanner) list(l *lister, root, sub string, k *kustomization) error {
 	if err := s.ctx.Err(); err != nil {
 		return err
 	}
 	dir := path.Join(root, sub)
-	entries, err := fs.ReadDir(s.fsys, dir)
+	entries, err := l.folder(dir)
 	if err != nil {
 		return at(dir, err)
 	}
@@ -122,9 +122,10 @@ func (s *scanner) list(root, sub string, k *kustomization) error {
 	for _, e := range entries {
 		name := path.Join(sub, e.Name())
 		switch {
-		case isHidden(e.Name()):
 		case e.IsDir():
-			err = s.list(root, name, k)
+			l.depth++
+			err = s.list(l, root, name, k)
+			l.depth--
 		case isManifest(e.Name()) && isFile(s.fsys, path.Join(root, name), e):
 			err = s.add(k, name)
 		}

@@ -11,6 +11,7 @@ const (
 	DefaultMaxObjects   = 5_000
 	DefaultMaxDepth     = 32
 	DefaultMaxWork      = 20_000_000
+	DefaultMaxEntries   = 500_000
 )
 
 // Options says what is done to a tree on its way, and how much a build may take in. The zero value is ready to use: a limit
@@ -51,6 +52,10 @@ type Options struct {
 	// would keep it busy for hours. Trees that only list resources need none of it.
 	MaxWork int64
 
+	// MaxEntries is how many entries a build may see in folders that it lists because they have no kustomization, of whatever
+	// name. An entry counts once for each folder that it is in, up to the one that is built.
+	MaxEntries int
+
 	// MaxDepth is how long a chain of kustomizations may be, each naming the next as a resource or a component.
 	MaxDepth int
 }
@@ -63,6 +68,7 @@ func (o Options) withDefaults() Options {
 	o.MaxObjects = orDefault(o.MaxObjects, DefaultMaxObjects)
 	o.MaxWork = orDefault(o.MaxWork, DefaultMaxWork)
 	o.MaxDepth = orDefault(o.MaxDepth, DefaultMaxDepth)
+	o.MaxEntries = orDefault(o.MaxEntries, DefaultMaxEntries)
 	return o
 }
 

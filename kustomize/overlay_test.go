@@ -120,7 +120,7 @@ func TestOverlayIsWhatKustomizeMakesOfOne(t *testing.T) {
 	for name, o := range overlays {
 		t.Run(name, func(t *testing.T) {
 			with, beside := writtenOut(t, fsys, "app", o)
-			want, err := oracle(with, beside)
+			want, err := oracle(t, with, beside)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,8 +128,8 @@ func TestOverlayIsWhatKustomizeMakesOfOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if g, w := printed(t, got), printed(t, want); g != w {
-				t.Errorf("got:\n%s\nwant:\n%s", g, w)
+			if g := yamlText(t, got); g != want {
+				t.Errorf("got:\n%s\nwant:\n%s", g, want)
 			}
 			plain, err := Build(context.Background(), fsys, "app", Options{})
 			if err != nil || printed(t, plain) == printed(t, got) {
