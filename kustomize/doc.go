@@ -70,4 +70,43 @@
 // this one: it should leave builds with openapi to one of the two.
 //
 // Where a kustomization has a deprecated field, kustomize prints a warning to standard error.
+//
+// # Variables
+//
+// With [Options].Variables, expressions in the built objects are replaced by what they stand for, after all that kustomize
+// does: so names, patches and generated ConfigMaps may hold them. The forms are those of Flux's post-build substitution:
+//
+//	${v}                  the value
+//	${#v}                 how many characters it has
+//	${v^} ${v^^}          with the first letter, or all, in upper case
+//	${v,} ${v,,}          the same in lower case
+//	${v:n} ${v:n:len}     from character n on, or len of them; a negative n needs a space before it
+//	${v#p} ${v##p}        without the shortest, or longest, start that matches the pattern p (* ? [a-z])
+//	${v%p} ${v%%p}        without the shortest, or longest, such end
+//	${v-word} ${v=word}   word, if v is not known
+//	${v:-word} ${v:=word} word, if v is not known or is empty
+//	${v/a/b} ${v//a/b}    with b for the first a, or for all; a is text and no pattern
+//	${v/#a/b} ${v/%a/b}   with b for an a at the start, or at the end
+//	$${v}                 the text ${v}
+//
+// A word, a pattern, a number and a text may hold expressions. What bash has beyond that, such as ${v:?message}, is an error
+// that matches [ErrExpression]. So is a ${ that begins no expression; scripts in ConfigMaps need $${ or the annotation below.
+// $v without braces is text.
+//
+// Keys are substituted too. An object with the annotation or label kustomize.toolkit.fluxcd.io/substitute: disabled is left
+// alone, and so is the field data of each Secret.
+//
+// A variable stands for text inside of a string, whatever it holds: quotes, line breaks and what would be YAML add no fields.
+// The string becomes a number, a bool or null where it reads as one as a whole and its field is of that type. The type is
+// that of Kubernetes' schema, so replicas: ${n} is a number, and the value of an environment variable is a string, as are
+// labels and annotations. In fields that the schema does not know, as those of custom resources, 8080, 1.10, true and null
+// are what they are in a manifest; yes and no are text. Quotes around it as part of the values, ${quote}${v}${quote}, make
+// sure of a string. Where nothing is left of a string, it is null if its field is known to be no string.
+//
+// This differs from Flux, which substitutes in the text of manifests: there a port in an environment variable has to be
+// quoted, a value can add fields, line breaks in values are removed, and two dollars are one wherever they stand.
+// Where envsubst differs from what it documents or from bash, bash is followed.
+//
+// The error for unknown variables names up to ten of them at once, each as a [VariableError] with its object and field. No
+// error holds a value.
 package kustomize

@@ -49,10 +49,10 @@ func nameOf(err error) string {
 
 // evaluate returns what an expression stands for. If left is true, something unknown in it was left as it is.
 //
-// These are differences to envsubst, each where that does not do what it documents, or what bash does, whose forms these are:
-// a default is evaluated only where it is needed; ${v-word} can be read; ${v=word} takes an empty value for one; lengths
-// and offsets count characters and not bytes; ${v/#text/} removes the text; an empty text is found nowhere; a shortest
-// match may be empty; patterns hold for suffixes as they do for prefixes, with their classes and backslashes.
+// These are differences to envsubst, each where that does not do what it documents, or what bash does, whose forms these
+// are: a default is evaluated only where it is needed; ${v-word} can be read; ${v=word} takes an empty value for one;
+// lengths and offsets count characters and not bytes; ${v/#text/} removes the text; an empty text is found nowhere; a
+// shortest match may be empty; patterns hold for suffixes as they do for prefixes, with their classes and backslashes.
 // As in envsubst, and other than in bash, the text to replace is no pattern, and := sets no variable.
 func (s *substituter) evaluate(e *expression) (text string, left bool) {
 	l := s.lookUp(e.name)

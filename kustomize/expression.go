@@ -224,8 +224,8 @@ func (p *expressionParser) neededWord(ends string, escapes bool, what string) (w
 	return w, err
 }
 
-// word reads up to one of the characters in ends. Where escapes hold, as they do around the slashes of a replacement, \/ is a
-// slash, \\ is a backslash and $$ is a dollar.
+// word reads up to one of the characters in ends. Where escapes hold, as they do around the slashes of a replacement, \/ is
+// a slash, \\ is a backslash and $$ is a dollar.
 func (p *expressionParser) word(ends string, escapes bool) (word, error) {
 	var w word
 	start := p.pos

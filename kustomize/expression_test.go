@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // expandText expands one text as the field of an object.
@@ -152,13 +153,32 @@ func TestExpressionBounded(t *testing.T) {
 	}
 }
 
+// checkReading holds what a text reads as against what it reads as in a manifest.
+func checkReading(t *testing.T, text string) {
+	t.Helper()
+	read, ok := plainReading(text)
+	if ok {
+		runtime.DeepCopyJSONValue(read) // panics on what an object may not hold
+	}
+	text = strings.TrimSpace(text)
+	want, err := toScalar(&yaml.Node{Kind: yaml.ScalarNode, Value: text})
+	if err != nil || text == "" || len(text) > maxPlain {
+		return
+	}
+	if _, isText := want.(string); isText == ok || ok && read != want {
+		t.Fatalf("%q reads as %#v, and in a manifest as %#v", text, read, want)
+	}
+}
+
 // FuzzExpression expands any text with values that have little to do with it.
 func FuzzExpression(f *testing.F) {
 	for _, c := range expressionForms {
 		f.Add(c.text, "value.of/it", 0)
 	}
 	f.Add("${v}", `"a\"b"`, 0)
-	f.Add("${v}", "0x8", 0)
+	for _, value := range []string{"0x8", "~", "-.5e1", "+1_0", "yes", ".inf", "<<", "017", "2024-01-01", "nUll", "1:30", "0o7"} {
+		f.Add("${v}", value, 0)
+	}
 	f.Add("${v//${w}/${v}}", "a*[b", 1)
 	f.Add("${none:-${v%${w}*}}$$${none}", "é\"", 2)
 	f.Fuzz(func(t *testing.T, text, value string, policy int) {
@@ -177,9 +197,8 @@ func FuzzExpression(f *testing.F) {
 		if inner, ok := unquoted("${", got); ok && len(inner) > 4*len(got) {
 			t.Fatalf("%q from %q", inner, got)
 		}
-		if read, ok := plainReading(got); ok {
-			runtime.DeepCopyJSONValue(read) // panics on what an object may not hold
-		}
+		checkReading(t, got)
+		checkReading(t, value)
 		if err != nil && (strings.Contains(err.Error(), "\n") || len(err.Error()) > 5000) {
 			t.Fatalf("%q", err)
 		}

@@ -85,11 +85,28 @@ const maxPlain = 64
 
 // plainReading returns the number, bool or null that text reads as in a manifest. Nothing at all reads as null.
 func plainReading(text string) (value any, ok bool) {
-	if text == "" {
+	switch trimmed := strings.TrimSpace(text); trimmed {
+	case "true", "True", "TRUE":
+		return true, true
+	case "false", "False", "FALSE":
+		return false, true
+	case "null", "Null", "NULL", "~":
 		return nil, true
+	case "":
+		return nil, text == ""
+	default:
+		return numberReading(trimmed)
 	}
-	if text = strings.TrimSpace(text); text == "" || len(text) > maxPlain || !strings.ContainsRune("0123456789+-.~tTfFnN", rune(text[0])) {
+}
+
+// numberReading leaves all but the common spelling to the YAML package, which takes its time.
+func numberReading(text string) (value any, ok bool) {
+	first := strings.TrimLeft(text, "+-.")
+	if len(text) > maxPlain || len(first) == 0 || first[0] < '0' || first[0] > '9' {
 		return nil, false
+	}
+	if i, err := strconv.ParseInt(text, 10, 64); err == nil && strconv.FormatInt(i, 10) == text {
+		return i, true
 	}
 	value, err := toScalar(&yaml.Node{Kind: yaml.ScalarNode, Value: text})
 	if _, isText := value.(string); err != nil || isText {
@@ -172,7 +189,8 @@ func isAlwaysString(kind, apiVersion string, path []step) bool {
 	case "apiVersion", "kind":
 		return true
 	case "metadata":
-		return len(path) > 1 && slices.Contains([]string{"name", "namespace", "generateName", "labels", "annotations"}, path[1].key)
+		known := []string{"name", "namespace", "generateName", "labels", "annotations"}
+		return len(path) > 1 && slices.Contains(known, path[1].key)
 	case "data", "binaryData":
 		return apiVersion == "v1" && kind == "ConfigMap"
 	case "stringData":

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// substituteKey is Flux's name for the annotation or label that keeps an object from being substituted, by the value "disabled".
+// substituteKey is Flux's name for the annotation or label that, with the value "disabled", keeps an object as it is.
 const substituteKey = "kustomize.toolkit.fluxcd.io/substitute"
 
 // substituter expands the expressions in the objects of one build. It works on the strings in them and not on their text in
@@ -49,8 +49,8 @@ func newSubstituter(ctx context.Context, opts Options) (*substituter, error) {
 	}, nil
 }
 
-// substitute changes the objects in place. They are those of a finished build, no two of one identity: two that kustomize would
-// not tell apart before substitution are an error, also if they were to differ after it.
+// substitute changes the objects in place. They are those of a finished build, no two of one identity: two that kustomize
+// cannot tell apart before substitution are an error, also if they were to differ after it.
 func (s *substituter) substitute(objects []*unstructured.Unstructured) error {
 	if !s.variables.on() {
 		return nil

@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// Variables says what the expressions in the built objects, such as ${name} and ${name:=default}, stand for. With both Values
-// and Lookup nil nothing is substituted, and ${name} is text like any other. A map that is empty but not nil has expressions
-// expanded: to their defaults.
+// Variables says what the expressions in the built objects, such as ${name} and ${name:=default}, stand for. With both
+// Values and Lookup nil nothing is substituted, and ${name} is text like any other. A map that is empty but not nil has
+// expressions expanded: to their defaults.
 type Variables struct {
 	// Values holds variables by name. A name is made of ASCII letters, digits and underscores, and begins with no digit. A
 	// value is UTF-8 text, and is taken as it is, also with newlines in it.
@@ -115,8 +115,9 @@ func shownName(name string) string { return shortened(name, 60) }
 // maxVariableErrors is how many problems with variables one error tells.
 const maxVariableErrors = 10
 
-// VariableError says which expression could not be expanded, and where. It matches [ErrUnknownVariable] or [ErrExpression], or
-// what [Variables].Lookup returned. It never holds a value, nor the text of the field.
+// VariableError says which expression could not be expanded, and where. It matches [ErrUnknownVariable], [ErrExpression],
+// or what [Variables].Lookup returned; an object that is none any more with its variables matches [ErrNotObject]. It never
+// holds a value, nor the text of the field.
 type VariableError struct {
 	Object string // as in "Deployment.apps default/web", by its name before substitution
 	Field  string // as in "spec.template.spec.containers[0].image"; empty where it is about the object as a whole

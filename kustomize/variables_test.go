@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -96,6 +97,8 @@ func TestVariablesInCustomResources(t *testing.T) {
 		want        any
 	}{
 		{"${x}", "1", int64(1)}, {"${x}", "1.10", 1.1}, {"${x}", "false", false}, {"${x}", "0x10", int64(16)}, {"${x}", "1e3", int64(1000)},
+		{"${x}", "~", nil}, {"${x}", "True", true}, {"${x}", "NULL", nil}, {"${x}", "+1", int64(1)}, {"${x}", "-.5", -0.5}, {"${x}", "1_0", int64(10)},
+		{"${x}", "017", int64(15)}, {"${x}", "10.0.0.1", "10.0.0.1"}, {"${x}", "2024-01-01", "2024-01-01"}, {"${x}", "1.0", int64(1)},
 		{"${x}", "12345678901234567890123456789012345678901234567890123456789012345", "12345678901234567890123456789012345678901234567890123456789012345"},
 		{"${x}0", "1", int64(10)}, {"1${x}", "0", int64(10)}, {"${x}.${x}", "1", 1.1}, {"v${x}", "1", "v1"}, {"$${x}", "1", "${x}"},
 		{"${x}", "'1'", "1"}, {"${x}", `"1"`, "1"}, {"${x}", `"a\tb"`, "a\tb"}, {"${x}", `"\d"`, `"\d"`}, {"${x}", `"a" "b"`, `"a" "b"`},
@@ -212,5 +215,52 @@ func TestVariablesAfterKustomize(t *testing.T) {
 	}
 	if strings.Contains(text, "${") {
 		t.Errorf("an expression is left in %s", text)
+	}
+}
+
+// TestVariablesSideBySide has builds ask for types while others change the schema.
+func TestVariablesSideBySide(t *testing.T) {
+	schema := fstest.MapFS{
+		"app/kustomization.yaml": {Data: []byte("resources: [all.yaml]\nopenapi: {path: schema.json}\n")},
+		"app/all.yaml":           {Data: []byte("apiVersion: v1\nkind: Service\nmetadata: {name: a}\n")},
+		"app/schema.json": {Data: []byte(`{"definitions": {"D": {"type": "object",
+			"properties": {"spec": {"type": "object", "properties": {"replicas": {"type": "string"}}}},
+			"x-kubernetes-group-version-kind": [{"group": "apps", "kind": "Deployment", "version": "v1"}]}}}`)},
+	}
+	const manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: '${n}', paused: '${n}'}\n"
+	var builds sync.WaitGroup
+	for i := range 6 {
+		builds.Go(func() {
+			if i%3 == 0 {
+				if _, err := Build(context.Background(), schema, "app", Options{}); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			objects, err := buildVariables(manifest, Variables{Values: map[string]string{"n": "3"}})
+			if err != nil || fmt.Sprintf("%T", objects[0].Object["spec"].(map[string]any)["replicas"]) != "int64" {
+				t.Error(objects, err)
+			}
+		})
+	}
+	builds.Wait()
+}
+
+// TestVariablesNotWhereKustomizeRefuses has a file listed twice, whose objects would be substituted twice, and an object that
+// is not for the cluster.
+func TestVariablesNotWhereKustomizeRefuses(t *testing.T) {
+	fsys := fstest.MapFS{
+		"app/kustomization.yaml": {Data: []byte("resources: [a.yaml, ../app/a.yaml]\n")},
+		"app/a.yaml":             {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '${x}'}\n")},
+	}
+	asked := 0
+	v := Variables{Lookup: func(context.Context, string) (string, bool, error) { asked++; return "${x}", true, nil }}
+	_, err := Build(context.Background(), fsys, "app", Options{Variables: v})
+	if !errors.Is(err, ErrDuplicate) || asked > 0 {
+		t.Errorf("%v after %d lookups", err, asked)
+	}
+	local := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '${x}', annotations: {config.kubernetes.io/local-config: 'true'}}\n"
+	if objects, err := buildVariables(local, v); err != nil || len(objects) > 0 || asked > 0 {
+		t.Errorf("%v and %v after %d lookups", objects, err, asked)
 	}
 }
