@@ -3,16 +3,59 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 
+	"github.com/gitopskit/gitopskit/internal/bench/measure"
 	"github.com/gitopskit/gitopskit/internal/bench/work"
 	"github.com/gitopskit/gitopskit/internal/testbed"
 )
+
+var applyContenders = []contender{
+	{name: ourselves, engine: "gitopskit"},
+	{name: peer, engine: "flux", concurrency: 4},
+	{name: "fluxcd/pkg/ssa@32", engine: "flux", concurrency: 32},
+	{name: "cli-utils", engine: "cliutils"},
+	{name: "kubectl", engine: "kubectl"},
+	{name: limit, engine: "bare"},
+	{name: limitList, engine: "bare", silent: []string{work.Create, work.Prune}},
+}
+
+var applyArea = area{
+	name: "apply", summary: "create, no-op, one-changed and prune of n objects on a Kubernetes API server",
+	flags: applyFlags, run: runApply, table: printTable, sized: true, decimals: 1,
+	contenders: applyContenders,
+	notes: "Requests and bytes of bodies are from a round through a counting proxy that was not timed. Peak memory is the\n" +
+		"whole process's during the work; of these were there before it: the program and the objects. x is the ratio of the\n" +
+		"medians. kubectl's time is its process's.\n",
+	growth: []cost{{what: "ms", figure: milliseconds, decimals: 1}, {what: "MiB", figure: mebibytes, decimals: 1}},
+	// A contender that is the peer is to be beaten, a limit to be kept near.
+	bars: []bar{
+		{what: "no-op ms", work: work.NoOp, than: []string{peer}, figure: milliseconds, least: 50},
+		{what: "no-op ms", work: work.NoOp, than: []string{limitList}, figure: milliseconds, most: 3},
+		{what: "create ms", work: work.Create, than: []string{peer}, figure: milliseconds, least: 3},
+		{what: "create ms", work: work.Create, than: []string{limit}, figure: milliseconds, most: 1.25},
+		{what: "prune ms", work: work.Prune, than: []string{limit}, figure: milliseconds, most: 1.25},
+		{what: "create peak MiB", work: work.Create, than: []string{peer}, figure: mebibytes, most: 0.5, from: 10_000},
+		{what: "no-op peak MiB", work: work.NoOp, than: []string{peer}, figure: mebibytes, most: 0.5, from: 10_000},
+	},
+}
+
+const (
+	peer      = "fluxcd/pkg/ssa@4" // with Flux's default concurrency
+	limit     = "bare"
+	limitList = "bare-list"
+)
+
+func applyFlags(flags *flag.FlagSet, o *options) {
+	flags.StringVar(&o.sizes, "size", "0", "bytes added to each object, up to 200000; or several numbers")
+	flags.StringVar(&o.kubectl, "kubectl", "kubectl", "name or path of kubectl; it is left out where it is not found")
+}
 
 // An applyRun is one run of the area at one scale, with a server of its own.
 type applyRun struct {
@@ -29,7 +72,27 @@ type applyRun struct {
 // A result is what one contender's work gave in all rounds.
 type result struct {
 	traffic
-	samples []work.Sample
+	samples []measure.Sample
+}
+
+// contenders returns those that the options name, and kubectl only where it is installed.
+func (o *options) contenders() []contender {
+	return slices.DeleteFunc(matching(applyContenders, o.who), func(c contender) bool {
+		if c.engine != "kubectl" {
+			return false
+		}
+		path, err := exec.LookPath(o.kubectl)
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
+		if err != nil {
+			fmt.Fprintf(o.log, "apply: leaving out %s: %v\n", c.name, err)
+			return true
+		}
+		o.kubectl = path
+		fmt.Fprintf(o.log, "apply: kubectl is %s\n", path)
+		return false
+	})
 }
 
 func runApply(ctx context.Context, o options) (rows []row, err error) {
@@ -42,7 +105,7 @@ func runApply(ctx context.Context, o options) (rows []row, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	engines, err := buildEngines(ctx, o, whos)
+	engines, err := buildEngines(ctx, o.log, "apply", whos)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +138,8 @@ func (r *applyRun) run(ctx context.Context, whos []contender) (err error) {
 	for round := range r.runs + 1 {
 		fmt.Fprintf(r.log, "apply: n %d, %d bytes, round %d of %d, %s\n", r.n, r.size, round+1, r.runs+1,
 			[2]string{"counting", "timed"}[min(round, 1)])
-		for i := range whos {
-			if err := r.works(ctx, whos[(i+round)%len(whos)], round); err != nil {
+		for _, c := range turns(whos, round) {
+			if err := r.works(ctx, c, round); err != nil {
 				return err
 			}
 		}
@@ -112,14 +175,11 @@ func (r *applyRun) work(ctx context.Context, c contender, j work.Job, round int)
 	if r.results[key] == nil {
 		r.results[key] = &result{}
 	}
-	if r.profile != "" && round > 0 {
-		name := strings.NewReplacer("/", "-", "@", "-").Replace(j.Who)
-		j.Profile = filepath.Join(r.profile, fmt.Sprintf("%s.%d.%s.%d.pprof", name, j.N, j.Work, round))
-	}
+	j.Profile = r.profileOf(j.Who, j.Work, j.N, round)
 	r.proxy.take() // what others sent
-	s, err := r.measure(ctx, c, j)
-	if err != nil {
-		return err
+	var s measure.Sample
+	if err := inProcess(ctx, c.program(r.engines), j, &s); err != nil {
+		return fmt.Errorf("%s by %s: %w", j.Work, j.Who, err)
 	}
 	if round == 0 {
 		r.results[key].traffic = r.proxy.take()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"math"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -13,30 +12,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gitopskit/gitopskit/internal/bench/measure"
 	"github.com/gitopskit/gitopskit/internal/bench/work"
 )
 
-func TestMedian(t *testing.T) {
-	for _, c := range []struct {
-		values []float64
-		want   float64
-	}{
-		{[]float64{7}, 7},
-		{[]float64{9, 1, 5}, 5},
-		{[]float64{4, 1, 3, 100}, 3.5},
-	} {
-		if got := median(c.values); got != c.want {
-			t.Errorf("median of %v: got %v, want %v", c.values, got, c.want)
-		}
-	}
-	if !math.IsNaN(median(nil)) {
-		t.Error("the median of nothing is a number")
-	}
-}
-
 func TestSummarizeTakesMedianLeastAndPeak(t *testing.T) {
 	var r row
-	r.summarize([]work.Sample{
+	r.summarize([]measure.Sample{
 		{MS: 3.14159, PeakMiB: 20.06, ReadyMiB: 9}, {MS: 1, PeakMiB: 30, ReadyMiB: 8}, {MS: 9, PeakMiB: 10, ReadyMiB: 7}})
 	if want := (row{MS: 3.14, MinMS: 1, PeakMiB: 30, ReadyMiB: 8, Runs: 3}); !reflect.DeepEqual(r, want) {
 		t.Errorf("got %+v, want %+v", r, want)
@@ -74,17 +56,17 @@ func TestGrowthIsBesideTheColumnBefore(t *testing.T) {
 		{Work: work.Create, Who: ourselves, N: 100, MS: 10, PeakMiB: 3}, {Work: work.Create, Who: "bare", N: 100, MS: 10},
 		{Work: work.Create, Who: ourselves, N: 1000, MS: 95, PeakMiB: 6},
 	}
-	printGrowth(&out, rows[:2])
+	applyArea.printGrowth(&out, rows[:2])
 	if out.Len() > 0 {
 		t.Errorf("one n has a growth:\n%s", out.String())
 	}
-	printGrowth(&out, rows)
+	applyArea.printGrowth(&out, rows)
 	wantLines(t, out.String(), `create +gitopskit +10\.0 +95\.0 x9\.5 +3\.0 +6\.0 x2\.0\n`, `create +bare +10\.0 +- `)
 }
 
 func TestBarsAreMetOrNot(t *testing.T) {
 	var out bytes.Buffer
-	printBars(&out, []row{
+	applyArea.printBars(&out, []row{
 		{Work: work.NoOp, Who: ourselves, N: 1000, MS: 10, PeakMiB: 10}, {Work: work.NoOp, Who: peer, N: 1000, MS: 499, PeakMiB: 10},
 		{Work: work.NoOp, Who: limitList, N: 1000, MS: 5},
 		{Work: work.Create, Who: ourselves, N: 10_000, MS: 100, PeakMiB: 11}, {Work: work.Create, Who: peer, N: 10_000, MS: 300, PeakMiB: 20},
@@ -136,7 +118,8 @@ func TestProxyTellsVerbsApart(t *testing.T) {
 func TestCommandLineRefusesWhatItCannotDo(t *testing.T) {
 	for _, args := range [][]string{{}, {"nothing"}, {"apply", "-n", "1"}, {"apply", "-n", "100,"}, {"apply", "-runs", "0"},
 		{"apply", "-runs", "1,2"}, {"apply", "-size", "-1"},
-		{"apply", "-who", "("}, {"apply", "-who", "nobody"}, {"apply", "more"}} {
+		{"apply", "-who", "("}, {"apply", "-who", "nobody"}, {"apply", "more"}, {"apply", "-work", "."},
+		{"kustomize", "-size", "1"}, {"kustomize", "-n", "1"}, {"kustomize", "-who", "nobody"}, {"kustomize", "-work", "("}} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%q: no error", args)
 		}

@@ -6,72 +6,63 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/gitopskit/gitopskit/internal/bench/work"
 )
 
 const ourselves = "gitopskit"
 
-// A contender does the works of the area apply.
+// A contender does the works of an area.
 type contender struct {
 	name        string
-	engine      string   // the folder of its program
+	engine      string   // the folder of its program, below the folder engine
 	concurrency int      // 0: the engine's own
 	silent      []string // works that have to be done, and are no result
+	without     []string // families of works that it cannot do
+	only        []string // families of works that it takes part in; empty: in all that it can do
+	listed      bool     // it does not build a folder without a kustomization, so it gets one that has it
 }
 
-var contenders = []contender{
-	{name: ourselves, engine: "gitopskit"},
-	{name: "fluxcd/pkg/ssa@4", engine: "flux", concurrency: 4},
-	{name: "fluxcd/pkg/ssa@32", engine: "flux", concurrency: 32},
-	{name: "cli-utils", engine: "cliutils"},
-	{name: "kubectl", engine: "kubectl"},
-	{name: "bare", engine: "bare"},
-	{name: "bare-list", engine: "bare", silent: []string{work.Create, work.Prune}},
+// program is where buildEngines leaves it.
+func (c contender) program(folder string) string { return filepath.Join(folder, path.Base(c.engine)) }
+
+// matching returns those that the expression names.
+func matching(all []contender, who *regexp.Regexp) []contender {
+	return slices.DeleteFunc(slices.Clone(all), func(c contender) bool { return !who.MatchString(c.name) })
 }
 
-// contenders returns those that the options name, and kubectl only where it is installed.
-func (o *options) contenders() []contender {
-	var whos []contender
-	for _, c := range contenders {
-		if !o.who.MatchString(c.name) {
-			continue
-		}
-		if c.engine == "kubectl" {
-			path, err := exec.LookPath(o.kubectl)
-			if err == nil {
-				path, err = filepath.Abs(path)
-			}
-			if err != nil {
-				fmt.Fprintf(o.log, "apply: leaving out %s: %v\n", c.name, err)
-				continue
-			}
-			o.kubectl = path
-			fmt.Fprintf(o.log, "apply: kubectl is %s\n", path)
-		}
-		whos = append(whos, c)
-	}
-	return whos
+// turns returns the contenders in the order of a round: each round starts with another one.
+func turns(whos []contender, round int) []contender {
+	first := round % len(whos)
+	return slices.Concat(whos[first:], whos[:first])
 }
 
-// buildEngines builds the programs of the contenders, each with nothing but its engine in it, so that no engine's memory
-// has the code and the tables of another. They stay in the user's cache folder, for linking them takes longer than some
+// ownFolder is that of this program's source.
+func ownFolder() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(file)
+}
+
+// buildEngines builds the programs of an area's contenders, each with nothing but its engine in it, so that no engine's
+// memory has the code and the tables of another. They stay in the user's cache folder, for linking them takes longer than some
 // works.
-func buildEngines(ctx context.Context, o options, whos []contender) (folder string, err error) {
+func buildEngines(ctx context.Context, log io.Writer, area string, whos []contender) (folder string, err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()
 	}
-	_, file, _, _ := runtime.Caller(0)
-	source := filepath.Dir(file)
-	folder = filepath.Join(cache, "gitopskit", "bench", fmt.Sprintf("%x", sha256.Sum256([]byte(source)))[:16]) // one for each clone
+	source := ownFolder()
+	clone := fmt.Sprintf("%x", sha256.Sum256([]byte(source)))[:16] // one for each clone
+	folder = filepath.Join(cache, "gitopskit", "bench", clone, area)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", err
 	}
@@ -79,7 +70,7 @@ func buildEngines(ctx context.Context, o options, whos []contender) (folder stri
 	for _, c := range whos {
 		args = append(args, "./engine/"+c.engine)
 	}
-	fmt.Fprintln(o.log, "apply: building the engines' programs; the first time takes a minute or more")
+	fmt.Fprintf(log, "%s: building the engines' programs; the first time takes a minute or more\n", area)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = source
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -88,20 +79,28 @@ func buildEngines(ctx context.Context, o options, whos []contender) (folder stri
 	return folder, nil
 }
 
-// measure has the job done in a process of its own.
-func (r *applyRun) measure(ctx context.Context, c contender, j work.Job) (work.Sample, error) {
-	var s work.Sample
-	input, err := json.Marshal(j)
+// inProcess has a job done by a program, in a process of its own, and fills the sample.
+func inProcess(ctx context.Context, program string, job, sample any) error {
+	input, err := json.Marshal(job)
 	if err != nil {
-		return s, err
+		return err
 	}
 	var out, said bytes.Buffer
-	cmd := exec.CommandContext(ctx, filepath.Join(r.engines, c.engine))
+	cmd := exec.CommandContext(ctx, program)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &out, &said
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // so that it can end a kubectl
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Run(); err != nil {
-		return s, fmt.Errorf("%s by %s: %w: %.2000s", j.Work, j.Who, err, strings.TrimSpace(said.String()))
+		return fmt.Errorf("%w: %.2000s", err, strings.TrimSpace(said.String()))
 	}
-	return s, json.Unmarshal(out.Bytes(), &s)
+	return json.Unmarshal(out.Bytes(), sample)
+}
+
+// profileOf names the file of a timed job's profile; empty: it has none.
+func (o *options) profileOf(who, work string, n, round int) string {
+	if o.profile == "" || round == 0 {
+		return ""
+	}
+	clean := strings.NewReplacer("/", "-", "@", "-", " ", "-", "(", "", ")", "").Replace
+	return filepath.Join(o.profile, fmt.Sprintf("%s.%d.%s.%d.pprof", clean(who), n, clean(work), round))
 }

@@ -6,6 +6,8 @@
 //	go run . apply -who 'gitopskit|bare'   only these
 //	go run . apply -json                   a line of JSON for each row
 //	go run . apply -profile /tmp/pprof     CPU profiles of the work, one for each measured process
+//	go run . kustomize                     builds of trees of files; 1,000 objects where their number can be chosen
+//	go run . kustomize -n 10,100,1000,5000 -runs 5,5,3,1 -work 'plain|overlay'
 //
 // It is a module of its own, so that the peers never enter the library's go.mod.
 //
@@ -18,7 +20,7 @@
 // has the program and the objects in it. Servers run in other processes. A contender that did not do all of the work, by
 // its own account, ends the run with an error.
 //
-// Each scale, a number and a size of objects, has a fresh server, which all contenders share. The first round is not
+// In the area apply each scale, a number and a size of objects, has a fresh server, which all contenders share. The first round is not
 // timed: it goes through a proxy that counts requests by verb and the bytes of their bodies as they are on the wire, alike
 // for all contenders, and it warms up the server. The timed rounds go to the server directly. The contenders take turns
 // within a round, and each round starts with another one.
@@ -30,12 +32,13 @@
 // The table has the median and the least time of the runs, the bytes sent and received and the requests of the counting
 // round, the greatest peak of resident memory and how much of it was there before the work, and the ratio of the median to
 // gitopskit's. Where there is more than one n, a table of growth follows. At the end are the bars: what gitopskit has to keep
-// beside fluxcd/pkg/ssa and beside the bare loops, and whether it does. They do not change the exit code. With -json each
+// beside its peers and beside the limits, and whether it does. They do not change the exit code. With -json each
 // row is a line, and there are no growth and no bars:
 //
 //	{"area","work","who","n","size","ms","min_ms","requests","verbs","sent","received","peak_mib","ready_mib","runs"}
 //
-// where ms is the median; peak_mib is 0 where the system does not tell. A request with dryRun is of the verb "dry-run".
+// where ms is the median; peak_mib is 0 where the system does not tell. A request with dryRun is of the verb "dry-run". In
+// the area kustomize, which makes no requests, "objects" follows, and "alone_ms" where two builds ran side by side.
 //
 // # The area apply
 //
@@ -57,6 +60,39 @@
 //     looked up beforehand, with the bodies, parameters and headers that gitopskit sends: what the server can take.
 //   - bare-list: one metadata-only LIST by label for each kind, as gitopskit sends it, its answer read and not decoded, and
 //     one PATCH where one changed, known beforehand: what knowing costs at least.
+//
+// # The area kustomize
+//
+// Trees of files are built to objects. All contenders get the same trees, and their objects are compared, all of
+// each: if they differ, the run ends with an error. The works are:
+//
+//   - one object: a kustomization with one Deployment.
+//   - podinfo and kube-prometheus: real manifests, from the folder that -corpus or GITOPSKIT_CORPUS names. The second
+//     have no kustomization: gitopskit and Flux find that out themselves, and krusty, which does not build such a folder, gets
+//     one that lists all files, without having to pay for it.
+//   - 1000 plain: n Deployments, a file for each, in a kustomization that lists them.
+//   - 1000 overlay: an overlay over those, with namespace, labels, an image and a strategic-merge patch of all Deployments.
+//   - 1000 substitution: like plain, with variables in the name, in an annotation and in two values of the environment.
+//   - two at once: the time until two builds of the overlay are done that start at once in one process. Its speed-up is
+//     twice the time of one alone, measured in turn with it in that process, by that.
+//   - unchanged podinfo, unchanged 1000: another build of podinfo and of the overlay, of which nothing has changed since
+//     the last one. Peers build again.
+//
+// Every process first builds a small other tree, so that no time has what a program pays once, such as kustomize's
+// parsing of its OpenAPI schema. A build that takes less than 300 ms is then repeated that long, up to 200 times, and the
+// sample is the median; each run has a process of its own. Peak memory is that of the first of these builds, and of all that the
+// process holds before it, such as the tree where it is in memory.
+//
+//   - gitopskit: kustomize.Build on the folder by os.DirFS; where nothing has changed, on a source.Snapshot, that knows
+//     the identity of each file.
+//   - gitopskit memory: on an fstest.MapFS. gitopskit (no identities): on the folder where nothing has changed, so that
+//     it has to read all files to know that.
+//   - fluxcd/pkg/kustomize: what Flux's kustomize-controller does with it: a Generator writes the kustomization,
+//     SecureBuild builds it, SubstituteVariables is called with each object where there are variables, and what the
+//     result prints is read by ReadObjects. It works on a copy of the tree; neither copying nor cleaning up is measured.
+//     It parses the schema in each build, and lets no two builds run side by side.
+//   - krusty disk and krusty memory: a Kustomizer with kustomize's default options on the folder, or on its file system in
+//     memory that has the files already, and Map of each object: nothing is printed. It knows no variables.
 package main
 
 import (
@@ -78,23 +114,36 @@ import (
 // An area is a part of the library that is compared with its peers.
 type area struct {
 	name, summary string
+	flags         func(*flag.FlagSet, *options) // declares those that no other area has
 	run           func(context.Context, options) ([]row, error)
+	table         func(io.Writer, []row) // prints rows of one scale
+	notes         string                 // what a reader of the tables has to know
+	contenders    []contender
+	growth        []cost
+	bars          []bar
+	sized         bool // bytes can be added to its objects
+	decimals      int  // of the bars' figures
 }
 
-var areas = []area{
-	{"apply", "create, no-op, one-changed and prune of n objects on a Kubernetes API server", runApply},
-}
+var areas = []area{applyArea, kustomizeArea}
 
 // Options are those of the command line.
 type options struct {
 	scales  []scale
 	who     *regexp.Regexp    // the contenders that take part
-	kubectl string            // name or path
 	profile string            // folder for CPU profiles; empty: none
 	log     io.Writer         // what a person reads while it runs
 	print   func([]row) error // what is measured at one scale
+
+	// Of the area apply.
+	sizes   string
+	kubectl string // name or path
 	// after is called when a contender has done a work; tests look at the server then. It may be nil.
 	after func(j work.Job) error
+
+	// Of the area kustomize.
+	works  string // regular expression
+	corpus string // folder; empty: there is none
 }
 
 func main() {
@@ -112,18 +161,19 @@ func main() {
 
 // run is the command line without the process.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	o := options{log: stderr}
+	o := options{log: stderr, sizes: "0"}
+	a, rest := areaOf(args)
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { usage(flags) }
 	n := flags.String("n", "1000", "how many objects, at least 2; or several numbers, with commas")
-	size := flags.String("size", "0", "bytes added to each object, up to 200000; or several numbers")
 	runs := flags.String("runs", "3", "timed runs of each contender; or one number for each of n")
 	who := flags.String("who", ".", "regular expression of the contenders that take part")
-	flags.StringVar(&o.kubectl, "kubectl", "kubectl", "name or path of kubectl; it is left out where it is not found")
 	flags.StringVar(&o.profile, "profile", "", "existing folder for CPU profiles of the timed work")
 	asJSON := flags.Bool("json", false, "print a line of JSON for each row instead of the table")
-	a, rest := areaOf(args)
+	if a != nil {
+		a.flags(flags, &o)
+	}
 	if err := flags.Parse(rest); err != nil {
 		return err
 	}
@@ -131,28 +181,33 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		flags.Usage()
 		return fmt.Errorf("reading the arguments %q: name one area, then flags", args)
 	}
-	var err error
-	if o.scales, err = readScales(*n, *size, *runs); err != nil {
-		return fmt.Errorf("reading the arguments: %w", err)
+	if err := o.read(*n, *runs, *who); err != nil {
+		return err
 	}
-	if o.who, err = regexp.Compile(*who); err != nil {
-		return fmt.Errorf("reading the expression of the contenders: %w", err)
-	}
-	o.print = func(rows []row) error {
-		if *asJSON {
-			return printJSON(stdout, rows)
-		}
-		printTable(stdout, rows)
-		return nil
+	if *asJSON {
+		o.print = func(rows []row) error { return printJSON(stdout, rows) }
+	} else {
+		o.print = func(rows []row) error { a.table(stdout, rows); return nil }
 	}
 	rows, err := a.run(ctx, o)
 	if err != nil {
 		return fmt.Errorf("measuring %s: %w", a.name, err)
 	}
 	if !*asJSON {
-		printNotes(stdout)
-		printGrowth(stdout, rows)
-		printBars(stdout, rows)
+		fmt.Fprint(stdout, a.notes)
+		a.printGrowth(stdout, rows)
+		a.printBars(stdout, rows)
+	}
+	return nil
+}
+
+// read takes in what the flags of all areas say.
+func (o *options) read(n, runs, who string) (err error) {
+	if o.scales, err = readScales(n, o.sizes, runs); err != nil {
+		return fmt.Errorf("reading the arguments: %w", err)
+	}
+	if o.who, err = regexp.Compile(who); err != nil {
+		return fmt.Errorf("reading the expression of the contenders: %w", err)
 	}
 	return nil
 }
@@ -177,7 +232,7 @@ func usage(flags *flag.FlagSet) {
 	for _, a := range areas {
 		fmt.Fprintf(out, "  %-10s %s\n", a.name, a.summary)
 	}
-	fmt.Fprint(out, "\nflags:\n")
+	fmt.Fprint(out, "\nflags, and those of an area with `go run . <area> -h`:\n")
 	flags.PrintDefaults()
 	fmt.Fprint(out, "\n`go doc` in this folder says how it measures and what each contender does.\n")
 }

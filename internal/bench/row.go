@@ -6,9 +6,10 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
-	"github.com/gitopskit/gitopskit/internal/bench/work"
+	"github.com/gitopskit/gitopskit/internal/bench/measure"
 )
 
 // A row is what one contender's work cost at one scale.
@@ -27,10 +28,22 @@ type row struct {
 	PeakMiB  float64          `json:"peak_mib"`  // the greatest of resident memory; 0: not known
 	ReadyMiB float64          `json:"ready_mib"` // the part of it that was there before the work: program and objects
 	Runs     int              `json:"runs"`
+	Objects  int              `json:"objects,omitempty"`  // that a build gave
+	AloneMS  float64          `json:"alone_ms,omitempty"` // of one build, where MS is until two side by side are done
+
+	fixed bool // the work is the same one for each n
+}
+
+// family is the name of the work without its n.
+func (r row) family() string {
+	if r.fixed {
+		return r.Work
+	}
+	return strings.Replace(r.Work, strconv.Itoa(r.N), "n", 1)
 }
 
 // summarize fills a row from its samples, of which there is at least one.
-func (r *row) summarize(samples []work.Sample) {
+func (r *row) summarize(samples []measure.Sample) {
 	var times []float64
 	for _, s := range samples {
 		times = append(times, s.MS)
@@ -38,26 +51,21 @@ func (r *row) summarize(samples []work.Sample) {
 			r.PeakMiB, r.ReadyMiB = round(s.PeakMiB, 10), round(s.ReadyMiB, 10)
 		}
 	}
-	r.Runs, r.MS, r.MinMS = len(samples), round(median(times), 100), round(slices.Min(times), 100)
+	r.Runs, r.MS, r.MinMS = len(samples), hundredths(measure.Median(times)), hundredths(slices.Min(times))
 }
 
-// median returns the middle value, or the mean of the two in the middle.
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return math.NaN()
+// hundredths rounds a time, and does so to more than that where it is less than one millisecond.
+func hundredths(ms float64) float64 {
+	if ms < 1 {
+		return round(ms, 100_000)
 	}
-	sorted := slices.Sorted(slices.Values(values))
-	middle := len(sorted) / 2
-	if len(sorted)%2 == 1 {
-		return sorted[middle]
-	}
-	return (sorted[middle-1] + sorted[middle]) / 2
+	return round(ms, 100)
 }
 
 // round keeps parts of a unit: 100 for two decimals.
 func round(v, parts float64) float64 { return math.Round(v*parts) / parts }
 
-// printTable prints the rows of one scale for people, a paragraph for each work.
+// printTable prints the rows of the area apply at one scale for people, a paragraph for each work.
 func printTable(w io.Writer, rows []row) {
 	work := ""
 	for i, r := range rows {
@@ -73,13 +81,6 @@ func printTable(w io.Writer, rows []row) {
 			ratio(rows, r), float64(r.Sent)/1024, float64(r.Received)/1024, mib(r.PeakMiB), mib(r.ReadyMiB), r.Requests, verbs(r.Verbs))
 	}
 	fmt.Fprintln(w)
-}
-
-// printNotes says what the columns are.
-func printNotes(w io.Writer) {
-	fmt.Fprint(w, "Requests and bytes of bodies are from a round through a counting proxy that was not timed. Peak memory is the\n",
-		"whole process's during the work; of these were there before it: the program and the objects. x is the ratio of the\n",
-		"medians. kubectl's time is its process's.\n")
 }
 
 func mib(v float64) string {
@@ -99,14 +100,17 @@ func verbs(counts map[string]int64) string {
 
 // ratio returns the row's median as a multiple of gitopskit's for the same work at the same scale.
 func ratio(rows []row, r row) string {
-	if ours, ok := find(rows, r.N, r.Size, r.Work, ourselves); ok && ours.MS > 0 {
+	if ours, ok := find(rows, r.N, r.Size, r.family(), ourselves); ok && ours.MS > 0 {
 		return fmt.Sprintf("%.2f", r.MS/ours.MS)
 	}
 	return "-"
 }
 
-func find(rows []row, n, size int, work, who string) (row, bool) {
-	i := slices.IndexFunc(rows, func(r row) bool { return r.N == n && r.Size == size && r.Work == work && r.Who == who })
+// find looks for a row by the work's family.
+func find(rows []row, n, size int, family, who string) (row, bool) {
+	i := slices.IndexFunc(rows, func(r row) bool {
+		return r.N == n && r.Size == size && r.family() == family && r.Who == who
+	})
 	if i < 0 {
 		return row{}, false
 	}

@@ -1,4 +1,4 @@
-package work
+package measure
 
 import (
 	"fmt"
@@ -7,17 +7,17 @@ import (
 	"syscall"
 )
 
-// restartPeak has the kernel forget the peak so far, and returns what is resident now, in MiB.
-func restartPeak() (float64, error) {
+// RestartPeak has the kernel forget the peak so far, and returns what is resident now, in MiB.
+func RestartPeak() (float64, error) {
 	// 5 resets the peak; see clear_refs in proc(5). Where a container forbids it, the peak has the preparation in it, too.
 	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
 	return status("VmRSS")
 }
 
-// peak returns the greatest resident memory in MiB: of the children of this process, or of itself. Its own is not taken
+// Peak returns the greatest resident memory in MiB: of the children of this process, or of itself. Its own is not taken
 // from getrusage, whose ru_maxrss starts with that of the process that forked this one. That of the children does, too,
 // so it is at least what this process had when it started them.
-func peak(ofChildren bool) (float64, error) {
+func Peak(ofChildren bool) (float64, error) {
 	if ofChildren {
 		var usage syscall.Rusage
 		err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &usage)
