@@ -53,8 +53,8 @@ func ownFolder() string {
 }
 
 // buildEngines builds the programs of an area's contenders, each with nothing but its engine in it, so that no engine's
-// memory has the code and the tables of another. They stay in the user's cache folder, for linking them takes longer than some
-// works.
+// memory has the code and the tables of another. They stay in the user's cache folder, for linking them takes longer than
+// some works.
 func buildEngines(ctx context.Context, log io.Writer, area string, whos []contender) (folder string, err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

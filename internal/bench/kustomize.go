@@ -190,7 +190,8 @@ func (r *kustomizeRun) work(ctx context.Context, w kustomizeWork, whos []contend
 
 // job is one process.
 func (r *kustomizeRun) job(ctx context.Context, w kustomizeWork, c contender, n, round int) (s build.Sample, err error) {
-	j := build.Job{Who: c.name, Work: w.name(n), Twice: w.twice, Again: w.again, Profile: r.profileOf(c.name, w.name(n), n, round)}
+	j := build.Job{Who: c.name, Work: w.name(n), Twice: w.twice, Again: w.again}
+	j.Profile = r.profileOf(c.name, j.Work, n, round)
 	if copied[w.tree] != "" {
 		j.Tree, err = r.copy(w.tree, c.listed)
 	} else {

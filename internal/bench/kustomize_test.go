@@ -69,8 +69,8 @@ func TestEveryContenderBuildsTheSame(t *testing.T) {
 
 func TestWorksOfTheCorpusAreLeftOutWithoutIt(t *testing.T) {
 	var log bytes.Buffer
-	o := options{scales: []scale{{n: 2, runs: 1}}, who: regexp.MustCompile("^gitopskit$"), works: "^podinfo$|^one object$", log: &log,
-		print: func([]row) error { return nil }}
+	o := options{scales: []scale{{n: 2, runs: 1}}, who: regexp.MustCompile("^gitopskit$"), log: &log,
+		works: "^podinfo$|^one object$", print: func([]row) error { return nil }}
 	rows, err := runKustomize(t.Context(), o)
 	if err != nil || len(rows) != 1 || rows[0].Work != oneObject {
 		t.Errorf("got %+v, %v", rows, err)
@@ -99,7 +99,8 @@ func TestWorksAreNamedByTheirNumber(t *testing.T) {
 			t.Errorf("%s is of the family %s and not %s", r.Work, r.family(), w.family)
 		}
 	}
-	want := "one object,podinfo,kube-prometheus,unchanged podinfo,1000 plain,1000 overlay,1000 substitution,two at once,unchanged 1000"
+	want := "one object,podinfo,kube-prometheus,unchanged podinfo,1000 plain,1000 overlay,1000 substitution,two at once," +
+		"unchanged 1000"
 	if got := strings.Join(names, ","); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

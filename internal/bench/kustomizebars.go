@@ -17,7 +17,8 @@ var kustomizeContenders = []contender{
 	{name: ourselves, engine: "build/gitopskit", without: notYet},
 	{name: "gitopskit memory", engine: "build/gitopskit", without: notYet,
 		only: []string{oneObject, podinfo, prometheus, plain, overlaid, substituted, twoAtOnce}},
-	{name: "gitopskit (no identities)", engine: "build/gitopskit", without: notYet, only: []string{unchangedPodinfo, unchangedN}},
+	{name: "gitopskit (no identities)", engine: "build/gitopskit", without: notYet,
+		only: []string{unchangedPodinfo, unchangedN}},
 	{name: peerBuild, engine: "build/flux"},
 	{name: krusties[0], engine: "build/krusty", without: []string{substituted}, listed: true},
 	{name: krusties[1], engine: "build/krusty", without: []string{substituted}, listed: true},
@@ -26,8 +27,8 @@ var kustomizeContenders = []contender{
 var kustomizeArea = area{
 	name: "kustomize", summary: "builds of trees of files: one object, real manifests, n objects",
 	flags: kustomizeFlags, run: runKustomize, table: printBuilds, decimals: 4, contenders: kustomizeContenders,
-	notes: "All contenders of a work made the same objects. Processes are warm: each has built another tree before. Peak memory is\n" +
-		"the whole process's during its first build; of these were there before it. x is the ratio of the medians.\n",
+	notes: "All contenders of a work made the same objects. Processes are warm: each has built another tree before. Peak memory\n" +
+		"is the whole process's during its first build; of these were there before it. x is the ratio of the medians.\n",
 	growth: []cost{
 		{what: "ms/object", figure: millisecondsEach, decimals: 4},
 		{what: "MiB", figure: mebibytes, decimals: 1},

@@ -20,8 +20,8 @@
 // has the program and the objects in it. Servers run in other processes. A contender that did not do all of the work, by
 // its own account, ends the run with an error.
 //
-// In the area apply each scale, a number and a size of objects, has a fresh server, which all contenders share. The first round is not
-// timed: it goes through a proxy that counts requests by verb and the bytes of their bodies as they are on the wire, alike
+// In the area apply each scale, a number and a size of objects, has a fresh server, which all contenders share. The first
+// round is not timed: it goes through a proxy that counts requests by verb and the bytes of their bodies as they are on the wire, alike
 // for all contenders, and it warms up the server. The timed rounds go to the server directly. The contenders take turns
 // within a round, and each round starts with another one.
 //
@@ -68,8 +68,8 @@
 //
 //   - one object: a kustomization with one Deployment.
 //   - podinfo and kube-prometheus: real manifests, from the folder that -corpus or GITOPSKIT_CORPUS names. The second
-//     have no kustomization: gitopskit and Flux find that out themselves, and krusty, which does not build such a folder, gets
-//     one that lists all files, without having to pay for it.
+//     have no kustomization: gitopskit and Flux find that out themselves, and krusty, which does not build such a folder,
+//     gets one that lists all files, without having to pay for it.
 //   - 1000 plain: n Deployments, a file for each, in a kustomization that lists them.
 //   - 1000 overlay: an overlay over those, with namespace, labels, an image and a strategic-merge patch of all Deployments.
 //   - 1000 substitution: like plain, with variables in the name, in an annotation and in two values of the environment.
@@ -80,8 +80,8 @@
 //
 // Every process first builds a small other tree, so that no time has what a program pays once, such as kustomize's
 // parsing of its OpenAPI schema. A build that takes less than 300 ms is then repeated that long, up to 200 times, and the
-// sample is the median; each run has a process of its own. Peak memory is that of the first of these builds, and of all that the
-// process holds before it, such as the tree where it is in memory.
+// sample is the median; each run has a process of its own. Peak memory is that of the first of these builds, and of all that
+// the process holds before it, such as the tree where it is in memory.
 //
 //   - gitopskit: kustomize.Build on the folder by os.DirFS; where nothing has changed, on a source.Snapshot, that knows
 //     the identity of each file.

@@ -45,8 +45,8 @@ func builder(j build.Job, t build.Tree, fsys fs.FS) (func(context.Context) ([]*u
 	}, nil
 }
 
-// fileSystem is the folder on disk, or the tree in memory if the contender's name says so. Where what has not changed is built
-// again, it is a snapshot, which can tell a file's identity, unless the name says that there are none.
+// fileSystem is the folder on disk, or the tree in memory if the contender's name says so. Where what has not changed is
+// built again, it is a snapshot, which can tell a file's identity, unless the name says that there are none.
 func fileSystem(ctx context.Context, j build.Job, t build.Tree) (fs.FS, error) {
 	switch {
 	case j.Who == "gitopskit memory":
