@@ -20,9 +20,9 @@ const (
 	oneObject        = "one object"
 	podinfo          = "podinfo"
 	prometheus       = "kube-prometheus"
-	plain            = "n plain"
-	overlaid         = "n overlay"
-	substituted      = "n substitution"
+	plainN           = "n plain"
+	overlaidN        = "n overlay"
+	substitutedN     = "n substitution"
 	twoAtOnce        = "two at once"
 	unchangedPodinfo = "unchanged podinfo"
 	unchangedN       = "unchanged n"
@@ -44,9 +44,9 @@ var kustomizeWorks = []kustomizeWork{
 	{family: podinfo, tree: treePodinfo, fixed: true},
 	{family: prometheus, tree: treePrometheus, fixed: true},
 	{family: unchangedPodinfo, tree: treePodinfo, fixed: true, again: true},
-	{family: plain, tree: treePlain},
-	{family: overlaid, tree: treeOverlay},
-	{family: substituted, tree: treeSubstitution},
+	{family: plainN, tree: treePlain},
+	{family: overlaidN, tree: treeOverlay},
+	{family: substitutedN, tree: treeSubstitution},
 	{family: twoAtOnce, tree: treeOverlay, twice: true},
 	{family: unchangedN, tree: treeOverlay, again: true},
 }

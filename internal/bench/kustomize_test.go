@@ -115,9 +115,9 @@ func TestBarsOfBuilds(t *testing.T) {
 	kustomizeArea.printBars(&out, []row{
 		made(oneObject, ourselves, 1, 1.5, 9, 0), made(oneObject, peerBuild, 1, 60, 9, 0),
 		made(oneObject, krusties[0], 1, 1.4, 9, 0), made(oneObject, krusties[1], 1, 1.6, 9, 0),
-		made(plain, ourselves, 100, 3, 9, 0), made(plain, krusties[1], 100, 4, 9, 0),
-		made(substituted, ourselves, 100, 3, 9, 0), made(substituted, peerBuild, 100, 4, 9, 0),
-		made(substituted, ourselves, 1000, 20, 40, 0), made(substituted, peerBuild, 1000, 62, 60, 0),
+		made(plainN, ourselves, 100, 3, 9, 0), made(plainN, krusties[1], 100, 4, 9, 0),
+		made(substitutedN, ourselves, 100, 3, 9, 0), made(substitutedN, peerBuild, 100, 4, 9, 0),
+		made(substitutedN, ourselves, 1000, 20, 40, 0), made(substitutedN, peerBuild, 1000, 62, 60, 0),
 		made(twoAtOnce, ourselves, 1000, 100, 9, 90),
 		made(unchangedN, ourselves, 1000, 5.5, 9, 0), made(unchangedN, ourselves, 5000, 9, 9, 0),
 	})

@@ -11,17 +11,17 @@ const peerBuild = "fluxcd/pkg/kustomize"
 var krusties = []string{"krusty disk", "krusty memory"}
 
 // notYet are the works for which the library has nothing yet.
-var notYet = []string{substituted, unchangedPodinfo, unchangedN}
+var notYet = []string{substitutedN, unchangedPodinfo, unchangedN}
 
 var kustomizeContenders = []contender{
 	{name: ourselves, engine: "build/gitopskit", without: notYet},
 	{name: "gitopskit memory", engine: "build/gitopskit", without: notYet,
-		only: []string{oneObject, podinfo, prometheus, plain, overlaid, substituted, twoAtOnce}},
+		only: []string{oneObject, podinfo, prometheus, plainN, overlaidN, substitutedN, twoAtOnce}},
 	{name: "gitopskit (no identities)", engine: "build/gitopskit", without: notYet,
 		only: []string{unchangedPodinfo, unchangedN}},
 	{name: peerBuild, engine: "build/flux"},
-	{name: krusties[0], engine: "build/krusty", without: []string{substituted}, listed: true},
-	{name: krusties[1], engine: "build/krusty", without: []string{substituted}, listed: true},
+	{name: krusties[0], engine: "build/krusty", without: []string{substitutedN}, listed: true},
+	{name: krusties[1], engine: "build/krusty", without: []string{substitutedN}, listed: true},
 }
 
 var kustomizeArea = area{
@@ -40,10 +40,10 @@ var kustomizeArea = area{
 		{what: "podinfo ms", work: podinfo, fixed: true, than: krusties, figure: milliseconds, most: 1},
 		{what: "kube-prometheus ms", work: prometheus, fixed: true, than: krusties, figure: milliseconds, most: 1},
 		{what: "unchanged podinfo ms", work: unchangedPodinfo, fixed: true, figure: milliseconds, most: 0.1},
-		{what: "n plain ms", work: plain, than: krusties, figure: milliseconds, most: 1},
-		{what: "n overlay ms", work: overlaid, than: krusties, figure: milliseconds, most: 1},
-		{what: "n substitution ms", work: substituted, than: []string{peerBuild}, figure: milliseconds, least: 3, from: 1000},
-		{what: "n substitution peak MiB", work: substituted, than: []string{peerBuild}, figure: mebibytes, most: 0.5, from: 1000},
+		{what: "n plain ms", work: plainN, than: krusties, figure: milliseconds, most: 1},
+		{what: "n overlay ms", work: overlaidN, than: krusties, figure: milliseconds, most: 1},
+		{what: "n substitution ms", work: substitutedN, than: []string{peerBuild}, figure: milliseconds, least: 3, from: 1000},
+		{what: "n substitution peak MiB", work: substitutedN, than: []string{peerBuild}, figure: mebibytes, most: 0.5, from: 1000},
 		{what: "two at once speed-up", work: twoAtOnce, figure: speedUp, least: 1.7, from: 1000},
 		{what: "unchanged n ms", work: unchangedN, figure: milliseconds, most: 5, upTo: 1000},
 	},
