@@ -10,14 +10,11 @@ const peerBuild = "fluxcd/pkg/kustomize"
 // krusties are kustomize itself: no build is to be slower than the faster one.
 var krusties = []string{"krusty disk", "krusty memory"}
 
-// notYet are the works for which the library has nothing yet.
-var notYet = []string{substitutedN, unchangedPodinfo, unchangedN}
-
 var kustomizeContenders = []contender{
-	{name: ourselves, engine: "build/gitopskit", without: notYet},
-	{name: "gitopskit memory", engine: "build/gitopskit", without: notYet,
+	{name: ourselves, engine: "build/gitopskit"},
+	{name: "gitopskit memory", engine: "build/gitopskit",
 		only: []string{oneObject, podinfo, prometheus, plainN, overlaidN, substitutedN, twoAtOnce}},
-	{name: "gitopskit (no identities)", engine: "build/gitopskit", without: notYet,
+	{name: "gitopskit (no identities)", engine: "build/gitopskit",
 		only: []string{unchangedPodinfo, unchangedN}},
 	{name: peerBuild, engine: "build/flux"},
 	{name: krusties[0], engine: "build/krusty", without: []string{substitutedN}, listed: true},

@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"os"
 	"testing/fstest"
@@ -21,10 +20,7 @@ func open(ctx context.Context, j build.Job, t build.Tree, _ string) (*build.Buil
 	if err != nil {
 		return nil, err
 	}
-	do, err := builder(j, t, fsys)
-	if err != nil {
-		return nil, err
-	}
+	do := builder(j, t, fsys)
 	return &build.Build{Run: func(ctx context.Context) (build.Objects, error) {
 		objects, err := do(ctx)
 		return func() []map[string]any { return mapsOf(objects) }, err
@@ -32,17 +28,15 @@ func open(ctx context.Context, j build.Job, t build.Tree, _ string) (*build.Buil
 }
 
 // builder is with the options that the tree asks for, and keeps what it has built where the same is built again.
-func builder(j build.Job, t build.Tree, fsys fs.FS) (func(context.Context) ([]*unstructured.Unstructured, error), error) {
-	options := kustomize.Options{}
-	if len(t.Variables) > 0 {
-		return nil, fmt.Errorf("%s: the library has no variables yet", j.Work)
-	}
+func builder(j build.Job, t build.Tree, fsys fs.FS) func(context.Context) ([]*unstructured.Unstructured, error) {
+	options := kustomize.Options{Variables: kustomize.Variables{Values: t.Variables}}
 	if j.Again {
-		return nil, fmt.Errorf("%s: the library does not remember a build yet", j.Work)
+		again := &kustomize.Builder{Dir: t.Dir, Options: options}
+		return func(ctx context.Context) ([]*unstructured.Unstructured, error) { return again.Build(ctx, fsys) }
 	}
 	return func(ctx context.Context) ([]*unstructured.Unstructured, error) {
 		return kustomize.Build(ctx, fsys, t.Dir, options)
-	}, nil
+	}
 }
 
 // fileSystem is the folder on disk, or the tree in memory if the contender's name says so. Where what has not changed is
