@@ -53,13 +53,15 @@ func build(
 		return nil, err
 	}
 	if t.plain {
-		return finish(t.listed(), t, limits)
+		objects, err := finish(t.listed(), t, limits)
+		return objects, t.mounts.explain(err)
 	}
 	objects, err := t.kustomize(ctx)
 	if err != nil {
-		return nil, err
+		return nil, t.mounts.explain(err)
 	}
-	return finish(objects, t, limits)
+	finished, err := finish(objects, t, limits)
+	return finished, t.mounts.explain(err)
 }
 
 // listed returns the objects of a tree in which nothing is done to them. Kustomize would return the same, by way of a

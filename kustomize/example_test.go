@@ -69,6 +69,6 @@ func ExampleError() {
 		fmt.Println("the file to mend is", e.File)
 	}
 	// Output:
-	// building app: app/kustomization.yaml: resources: remote reference: "https://example.com/db.yaml"
+	// building app: app/kustomization.yaml:1: resources: remote reference: "https://example.com/db.yaml" (set Options.Remote, or keep a copy)
 	// the file to mend is app/kustomization.yaml
 }

@@ -7,15 +7,16 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 )
 
 // intake is the one place that reads from the caller's file system. It reads each file once, keeps count against the
 // limits, and looks at the context before each access.
 type intake struct {
 	ctx    context.Context
-	fsys   fs.FS
+	main   mount // the caller's file system
+	mounts *mounts
 	limits Options
-	links  *links
 
 	seen  map[string]entry
 	found *record
@@ -31,7 +32,10 @@ type entry struct {
 }
 
 func newIntake(ctx context.Context, fsys fs.FS, limits Options, found *record) *intake {
-	return &intake{ctx: ctx, fsys: fsys, limits: limits, links: newLinks(fsys), seen: map[string]entry{}, found: found}
+	return &intake{
+		ctx: ctx, main: newMount(fsys, Reference{}), mounts: &mounts{known: map[mountKey]string{}}, limits: limits,
+		seen: map[string]entry{}, found: found,
+	}
 }
 
 // look returns what stands at name, and the file system's error if there is nothing.
@@ -50,7 +54,7 @@ func (in *intake) look(name string) (entry, error) {
 		return e, err
 	}
 	if !e.dir {
-		in.found.file(in.fsys, name, e.content)
+		in.found.file(name, in.identify(name), e.content)
 		if e.content, err = in.decrypted(name, e.content); err != nil {
 			return e, err
 		}
@@ -60,11 +64,13 @@ func (in *intake) look(name string) (entry, error) {
 }
 
 func (in *intake) open(name string) (entry, error) {
-	real, err := in.links.real(name)
+	root, within := splitMount(name)
+	m := in.place(root)
+	real, err := m.links.real(within)
 	if err != nil {
 		return entry{}, err
 	}
-	f, err := in.fsys.Open(name)
+	f, err := m.fsys.Open(within)
 	if err != nil {
 		return entry{}, err
 	}
@@ -74,7 +80,7 @@ func (in *intake) open(name string) (entry, error) {
 		return entry{}, err
 	}
 	if info.IsDir() {
-		return entry{dir: true, real: real}, nil
+		return entry{dir: true, real: path.Join(root, real)}, nil
 	}
 	if !info.Mode().IsRegular() {
 		return entry{}, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("is neither a file nor a folder")}

@@ -19,6 +19,10 @@ type kustomization struct {
 	types.Kustomization
 	dir  string
 	file string // the path of the file; the folder's where there is none
+
+	content  []byte            // of the file
+	moved    map[string]string // names of what is remote, by the reference
+	embedded bool              // it stands for the configuration of a plugin
 }
 
 // kustomization reads the kustomization file in dir. It returns nil if there is none.
@@ -37,7 +41,7 @@ func (s *scanner) kustomization(dir string) (*kustomization, error) {
 	if err := guardText(content); err != nil {
 		return nil, at(file, err)
 	}
-	k := &kustomization{dir: dir, file: file}
+	k := &kustomization{dir: dir, file: file, content: content}
 	if err := k.parse(content); err != nil {
 		return nil, at(file, err)
 	}
@@ -118,7 +122,7 @@ func (s *scanner) list(l *lister, root, sub string, k *kustomization) error {
 	if sub != "." && hasKustomization(entries) {
 		return s.add(k, sub)
 	}
-	s.found.folder(s.fsys, dir, entries)
+	s.found.folder(s.main.fsys, dir, entries)
 	for _, e := range entries {
 		name := path.Join(sub, e.Name())
 		switch {
@@ -126,7 +130,7 @@ func (s *scanner) list(l *lister, root, sub string, k *kustomization) error {
 			l.depth++
 			err = s.list(l, root, name, k)
 			l.depth--
-		case isManifest(e.Name()) && isFile(s.fsys, path.Join(root, name), e):
+		case isManifest(e.Name()) && isFile(s.main.fsys, path.Join(root, name), e):
 			err = s.add(k, name)
 		}
 		if err != nil {

@@ -22,7 +22,7 @@ const batch = 1_000
 
 // folder returns those entries of dir that a listing is about, sorted by name: folders, manifests and kustomization files.
 func (l *lister) folder(dir string) ([]fs.DirEntry, error) {
-	f, err := l.in.fsys.Open(dir)
+	f, err := l.in.main.fsys.Open(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (l *lister) folder(dir string) ([]fs.DirEntry, error) {
 	folder, ok := f.(fs.ReadDirFile)
 	if !ok {
 		var all []fs.DirEntry
-		if all, err = fs.ReadDir(l.in.fsys, dir); err == nil {
+		if all, err = fs.ReadDir(l.in.main.fsys, dir); err == nil {
 			err = keep(all)
 		}
 	}

@@ -42,7 +42,7 @@ func (m *memory) CleanedAbs(name string) (filesys.ConfirmedDir, string, error) {
 		return "", "", notThere(name)
 	}
 	if real, ok := m.tree.links[inTree]; ok {
-		inTree, name = real, path.Join(sourceRoot, real)
+		inTree, name = real, inMemory(real)
 	}
 	if _, ok := m.tree.dirs[inTree]; ok {
 		return confirmed(name), "", nil
@@ -79,10 +79,13 @@ func confirmed(name string) filesys.ConfirmedDir {
 	return filesys.ConfirmedDir(filepath.FromSlash(name))
 }
 
-// below returns the path in the tree of a path in the memory.
+// below returns the path in the tree of a path in the memory. Mounts have the same in both.
 func below(name string) (string, bool) {
 	if name == sourceRoot {
 		return ".", true
+	}
+	if strings.HasPrefix(name, remoteRoot+"/") {
+		return name, true
 	}
 	return strings.CutPrefix(name, sourceRoot+"/")
 }

@@ -1,6 +1,9 @@
 package kustomize
 
-import "context"
+import (
+	"context"
+	"io/fs"
+)
 
 // The limits that hold where [Options] says nothing. They are far above what people keep in one kustomization, and low
 // enough that a build of hostile input ends in bounded time and memory.
@@ -58,6 +61,16 @@ type Options struct {
 
 	// MaxDepth is how long a chain of kustomizations may be, each naming the next as a resource or a component.
 	MaxDepth int
+
+	// Remote is asked for what a kustomization names outside the file system: a Git repository or the URL of a file. It
+	// returns the content of the repository, whole or as much of it as is referred to, or a file system that has the file,
+	// under the name that the reference's Path says. That has to stay good until Build returns; Build does not close it.
+	//
+	// A build asks once for each repository and ref, and for each file, one after the other. Builds side by side ask side
+	// by side. What the function returns as an error can be matched in that of the build.
+	//
+	// Nil: such references are an error that matches [ErrRemote].
+	Remote func(ctx context.Context, ref Reference) (fs.FS, error)
 }
 
 // withDefaults returns the options with each unset limit filled in.

@@ -152,7 +152,12 @@ func (s *scanner) dropMissing(k *kustomization) error {
 
 // giveOverlay writes the overlay for kustomize, which finds it beside the tree.
 func (s *scanner) giveOverlay(k *kustomization) error {
-	beside := func(ref string) string { return path.Join("..", sourceRoot, k.dir, ref) }
+	beside := func(ref string) string {
+		if name, ok := k.moved[ref]; ok {
+			return path.Join("..", name)
+		}
+		return path.Join("..", sourceRoot, k.dir, ref)
+	}
 	written := k.Kustomization
 	written.Resources = []string{beside("")}
 	written.Components, written.Patches = nil, nil

@@ -37,7 +37,7 @@ func (s *scanner) patches(k *kustomization) error {
 func (s *scanner) strategicPatch(k *kustomization, field, p string) error {
 	isText, err := s.isText(p)
 	if err != nil {
-		return inline(field, err)
+		return k.atWord(field, p, inline(field, err))
 	}
 	if isText {
 		return s.patch(k, field, "", p)
@@ -49,10 +49,18 @@ func (s *scanner) strategicPatch(k *kustomization, field, p string) error {
 // Kustomize takes for a path whatever it cannot read; what has several lines is an error here. So is what it would take for
 // an address then: it reads objects of one identity, and only later finds that it cannot have two.
 func (s *scanner) isText(entry string) (bool, error) {
-	if isAddress(entry) {
-		return false, fmt.Errorf("%w: %s", ErrRemote, shown(redact(firstLine(entry))))
+	address := isAddress(entry)
+	if address && strings.ContainsAny(entry, lineBreaks) {
+		line, _, _ := strings.Cut(entry, "\n")
+		return false, fmt.Errorf("%w: %s", ErrRemote, shown(redact(line)))
+	}
+	if address && s.limits.Remote == nil {
+		return false, unserved(entry)
 	}
 	_, err := s.nodes([]byte(entry))
+	if err == nil && address {
+		return false, unserved(entry)
+	}
 	if err == nil {
 		return true, nil
 	}

@@ -3,6 +3,7 @@
 package kustomize
 
 import (
+	"errors"
 	"fmt"
 
 	"sigs.k8s.io/kustomize/api/konfig"
@@ -31,12 +32,12 @@ func (s *scanner) plugins(k *kustomization) error {
 func (s *scanner) plugin(k *kustomization, field, text string) error {
 	isText, err := s.isText(text)
 	if err != nil {
-		return inline(field, err)
+		return k.atWord(field, text, inline(field, err))
 	}
 	if isText {
-		return inline(field, s.pluginConfigs(k, []byte(text)))
+		return k.atWord(field, text, inline(field, s.pluginConfigs(k, []byte(text))))
 	}
-	name, e, err := s.reach(k, field, text)
+	name, e, err := s.reach(k, field, text, anything)
 	if err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func (s *scanner) pluginFolder(k *kustomization, field, dir string, depth int) e
 }
 
 func (s *scanner) pluginResource(k, sub *kustomization, field, ref string, depth int) error {
-	name, e, err := s.reach(sub, "resources", ref)
+	name, e, err := s.reach(sub, "resources", ref, anything)
 	if err != nil {
 		return err
 	}
@@ -116,14 +117,19 @@ func (s *scanner) pluginConfigs(k *kustomization, content []byte) error {
 		}
 		group, version := resid.ParseGroupVersion(n.GetApiVersion())
 		if group != "" || version != konfig.BuiltinPluginApiVersion {
-			return fmt.Errorf("%w: %s of %s is not built into kustomize", ErrUnsupported, n.GetKind(), n.GetApiVersion())
+			err := fmt.Errorf("%w: %s of %s is not built into kustomize", ErrUnsupported, n.GetKind(), n.GetApiVersion())
+			return atLine(objectLine(content, n.GetApiVersion(), n.GetKind()), err)
 		}
 		config, err := yaml.Marshal(m)
 		if err != nil {
 			return err
 		}
 		if err := s.pluginConfig(k, n.GetKind(), config); err != nil {
-			return fmt.Errorf("%s: %w", n.GetKind(), err)
+			err = fmt.Errorf("%s: %w", n.GetKind(), err)
+			if e := (*Error)(nil); errors.As(err, &e) || !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrRemote) {
+				return err
+			}
+			return atLine(objectLine(content, n.GetApiVersion(), n.GetKind()), err)
 		}
 	}
 	return nil
@@ -142,7 +148,7 @@ func (s *scanner) pluginConfig(k *kustomization, kind string, config []byte) err
 	if err := read(config, &spec); err != nil {
 		return &reason{text: plainText(err), original: err}
 	}
-	return s.references(&kustomization{Kustomization: spec, dir: k.dir, file: k.file})
+	return s.references(&kustomization{Kustomization: spec, dir: k.dir, file: k.file, embedded: true})
 }
 
 // pluginReaders are the plugins that may be configured, with what translates a configuration into the fields of a

@@ -17,19 +17,33 @@ func resolve(dir, ref string) (string, error) {
 		return "", errors.New("an empty path")
 	}
 	if isRemote(ref) {
-		return "", fmt.Errorf("%w: %s", ErrRemote, shown(redact(ref)))
+		return "", unserved(ref)
 	}
 	if path.IsAbs(ref) || filepath.IsAbs(ref) {
 		return "", fmt.Errorf("%w: %s", ErrOutside, shown(ref))
 	}
-	name := path.Join(dir, ref)
+	root, within := splitMount(dir)
+	name := path.Join(within, ref)
 	if name == ".." || strings.HasPrefix(name, "../") {
 		return "", fmt.Errorf("%w: %s", ErrOutside, shown(ref))
 	}
 	if !fs.ValidPath(name) {
 		return "", fmt.Errorf("%s is not a path", shown(ref))
 	}
-	return name, nil
+	return path.Join(root, name), nil
+}
+
+// unserved is the error for an address where nobody says what is there.
+func unserved(ref string) error {
+	return fmt.Errorf("%w: %s (set Options.Remote, or keep a copy)", ErrRemote, shown(redact(ref)))
+}
+
+// quotedReference is how a path or an address stands in a message.
+func quotedReference(ref string) string {
+	if isRemote(ref) {
+		ref = redact(ref)
+	}
+	return shown(ref)
 }
 
 // gitUser is the beginning of what Git calls the scp form of an address: git@example.com:repository.
@@ -59,7 +73,7 @@ func isAddress(ref string) bool {
 // missing is the error for a reference that led to err.
 func missing(field, ref string, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: %s: %w", field, shown(ref), err)
+		return fmt.Errorf("%s: %s: %w", field, quotedReference(ref), err)
 	}
-	return &reason{text: fmt.Sprintf("%s: %s does not exist", field, shown(ref)), original: err}
+	return &reason{text: fmt.Sprintf("%s: %s does not exist", field, quotedReference(ref)), original: err}
 }

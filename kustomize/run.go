@@ -97,7 +97,7 @@ func fromResources(m resmap.ResMap) ([]map[string]any, error) {
 
 var (
 	// deepest finds the folders of the kustomizations that kustomize was in when it failed.
-	deepest = regexp.MustCompile(`path '` + sourceRoot + `/?([^']*)'`)
+	deepest = regexp.MustCompile(`path '(/[^']*)'`)
 
 	// registered finds kind, group, name and namespace in what kustomize says about a duplicate.
 	registered = regexp.MustCompile(
@@ -130,7 +130,8 @@ func (t *tree) explain(err error) error {
 		file = overlayFile
 	}
 	if all := deepest.FindAllStringSubmatch(text, -1); all != nil {
-		if f, ok := t.dirs[path.Clean(all[len(all)-1][1])]; ok {
+		dir, _ := below(path.Clean(all[len(all)-1][1]))
+		if f, ok := t.dirs[dir]; ok {
 			file = f
 		}
 	}

@@ -140,7 +140,7 @@ func (s *scanner) helm(k *kustomization) error {
 	if len(k.HelmCharts) == 0 {
 		return nil
 	}
-	return fmt.Errorf("helmCharts: %w: the chart %q", ErrUnsupported, k.HelmCharts[0].Name)
+	return k.atWord("helmCharts", "", fmt.Errorf("helmCharts: %w: the chart %q", ErrUnsupported, k.HelmCharts[0].Name))
 }
 
 func (s *scanner) replacements(k *kustomization) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
@@ -22,6 +23,7 @@ type tree struct {
 	manifests []manifest        // in the order in which they are listed, one that is listed twice twice
 	overlaid  *kustomization    // the overlay of the options, where there is one
 	overlay   []byte            // the same as kustomize reads it
+	mounts    *mounts           // that files and folders can be in
 
 	plain   bool // nothing but listing resources goes on
 	schema  bool // a kustomization names an OpenAPI schema, which kustomize keeps in a global
@@ -40,6 +42,7 @@ type scanner struct {
 	transforming int                       // how many of those seen do more than list resources
 	known        map[string]*kustomization // by folder
 	parsed       map[string]manifest       // by file
+	named        map[string]bool           // files that something names
 	objects      int
 	work         int64
 }
@@ -52,7 +55,14 @@ func scanTree(ctx context.Context, fsys fs.FS, dir string, limits Options, found
 		tree:   &tree{dir: dir, files: map[string][]byte{}, dirs: map[string]string{}, links: map[string]string{}},
 		known:  map[string]*kustomization{},
 		parsed: map[string]manifest{},
+		named:  map[string]bool{},
 	}
+	s.tree.mounts = s.mounts
+	t, err := s.scan(dir)
+	return t, s.mounts.explain(err)
+}
+
+func (s *scanner) scan(dir string) (*tree, error) {
 	dir, err := s.needFolder(dir)
 	if err != nil {
 		return nil, err
@@ -69,7 +79,7 @@ func scanTree(ctx context.Context, fsys fs.FS, dir string, limits Options, found
 		return nil, at(k.file, fmt.Errorf("is of kind %s, which is built as a part of a kustomization", k.Kind))
 	}
 	s.tree.sorted = k.SortOptions != nil
-	s.tree.noted = len(k.BuildMetadata) > 0 || len(limits.Overlay.BuildMetadata) > 0
+	s.tree.noted = len(k.BuildMetadata) > 0 || len(s.limits.Overlay.BuildMetadata) > 0
 	if err := s.visit(k); err != nil {
 		return nil, err
 	}
@@ -79,6 +89,9 @@ func scanTree(ctx context.Context, fsys fs.FS, dir string, limits Options, found
 	s.tree.plain = s.transforming == 0
 	if s.tree.plain {
 		return s.tree, nil
+	}
+	if err := s.replaceAddresses(); err != nil {
+		return nil, err
 	}
 	return s.tree, s.limits.checkWork(s.work)
 }
@@ -127,7 +140,7 @@ func (s *scanner) references(k *kustomization) error {
 
 func (s *scanner) resources(k *kustomization) error {
 	for _, ref := range k.Resources {
-		name, e, err := s.reach(k, "resources", ref)
+		name, e, err := s.reach(k, "resources", ref, anything)
 		if err == nil && e.dir {
 			err = s.base(k, name, e.real)
 		} else if err == nil {
@@ -181,12 +194,12 @@ var (
 
 func (s *scanner) components(k *kustomization) error {
 	for _, ref := range k.Components {
-		_, e, err := s.reach(k, "components", ref)
+		_, e, err := s.reach(k, "components", ref, folders)
 		if err != nil {
 			return err
 		}
 		if !e.dir {
-			return fmt.Errorf("components: %s is a file, not a folder", shown(ref))
+			return fmt.Errorf("components: %s is a file, not a folder", quotedReference(ref))
 		}
 		if err := s.descend(k, e.real, types.ComponentKind, "components"); err != nil {
 			return err
@@ -229,7 +242,7 @@ func noKustomization(field, dir string) error {
 
 // isWithin says whether name is dir or below it.
 func isWithin(name, dir string) bool {
-	return dir == "." || name == dir || strings.HasPrefix(name, dir+"/")
+	return dir == "." && !path.IsAbs(name) || name == dir || strings.HasPrefix(name, dir+"/")
 }
 
 // manifest takes in a file of objects.
@@ -252,19 +265,28 @@ func (s *scanner) manifest(name string) error {
 	return at(name, s.limits.checkObjects(s.objects))
 }
 
-// reach finds what k calls ref in one of its fields.
-func (s *scanner) reach(k *kustomization, field, ref string) (string, entry, error) {
-	name, err := resolve(k.dir, ref)
+// reach finds what k calls ref in one of its fields, which can name w.
+func (s *scanner) reach(k *kustomization, field, ref string, w want) (string, entry, error) {
+	name, err := s.locate(k, ref, w)
 	if err != nil {
-		return "", entry{}, fmt.Errorf("%s: %w", field, err)
+		err = fmt.Errorf("%s: %w", field, err)
+		if isRemote(ref) {
+			err = k.atWord(field, ref, err)
+		}
+		return "", entry{}, err
 	}
 	e, err := s.look(name)
 	if err != nil {
-		return "", entry{}, missing(field, ref, err)
+		err = missing(field, ref, err)
+		if isRemote(ref) {
+			err = k.atWord(field, ref, err)
+		}
+		return "", entry{}, err
 	}
 	if e.dir && e.real != name {
 		s.tree.links[name] = e.real
 	}
+	s.named[name] = !e.dir
 	return name, e, nil
 }
 
@@ -280,12 +302,12 @@ func (s *scanner) give(name string) ([]byte, error) {
 
 // file takes in the file that k calls ref in one of its fields.
 func (s *scanner) file(k *kustomization, field, ref string) (name string, content []byte, err error) {
-	name, e, err := s.reach(k, field, ref)
+	name, e, err := s.reach(k, field, ref, onlyFiles)
 	if err != nil {
 		return "", nil, err
 	}
 	if e.dir {
-		return "", nil, fmt.Errorf("%s: %s is a folder, not a file", field, shown(ref))
+		return "", nil, fmt.Errorf("%s: %s is a folder, not a file", field, quotedReference(ref))
 	}
 	content, err = s.give(name)
 	return name, content, err
