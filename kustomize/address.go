@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// want says what a field of a kustomization can name.
-type want int
+// nameable says what a field of a kustomization can name.
+type nameable int
 
 const (
-	anything  want = iota // a folder or a file: resources, generators
-	folders               // components
-	onlyFiles             // patches and the like
+	anything  nameable = iota // a folder or a file: resources, generators
+	folders                   // components
+	onlyFiles                 // patches and the like
 )
 
 // parseReference understands the address of something remote as kustomize does (api/internal/git/repospec.go), which knows
@@ -37,7 +37,7 @@ const (
 //
 // Kustomize finds out by a request whether an http or https URL is that of a file. Here, it is one if the field can only
 // name files, or if its last element ends in .yaml, .yml or .json and the field is not one of folders; and there is no mark.
-func parseReference(text string, w want) (Reference, error) {
+func parseReference(text string, w nameable) (Reference, error) {
 	r := Reference{Text: text}
 	if text != strings.ToValidUTF8(text, "") || strings.ContainsFunc(text, isControl) {
 		return r, refusedAddress("has characters that no address has")
@@ -69,7 +69,7 @@ func refusedAddress(problem string) error {
 	return fmt.Errorf("%w: it %s", ErrRemote, problem)
 }
 
-func isFileURL(address string, w want) bool {
+func isFileURL(address string, w nameable) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || w == folders {
 		return false
@@ -146,12 +146,9 @@ func splitRepository(p string) (repository, sub string, ok bool) {
 	if repository, sub, ok := splitMarked(p); ok {
 		return repository, sub, true
 	}
-	elements := strings.SplitN(p, "/", 3)
-	switch len(elements) {
-	case 0, 1:
+	elements := append(strings.SplitN(p, "/", 3), "", "")
+	if elements[0] == "" || elements[1] == "" {
 		return "", "", false
-	case 2:
-		return p, "", true
 	}
 	return elements[0] + "/" + elements[1], elements[2], true
 }
@@ -163,7 +160,7 @@ func splitMarked(p string) (repository, sub string, ok bool) {
 		n = min(n, len(elements))
 		return strings.Join(elements[:n], "/"), strings.Join(elements[n:], "/"), true
 	}
-	if i := slices.Index(elements, "_git"); i >= 0 && i+1 < len(elements) {
+	if i := slices.Index(elements, "_git"); i >= 0 && i+1 < len(elements) && elements[i+1] != "" {
 		return join(i + 2)
 	}
 	if repository, sub, ok := strings.Cut(p, "//"); ok {

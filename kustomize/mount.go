@@ -93,7 +93,7 @@ func (nothing) Open(name string) (fs.File, error) {
 }
 
 // locate returns the name of what k calls ref in a field that can name w.
-func (s *scanner) locate(k *kustomization, ref string, w want) (string, error) {
+func (s *scanner) locate(k *kustomization, ref string, w nameable) (string, error) {
 	if k.embedded && isRemote(ref) {
 		return "", fmt.Errorf("%w in the configuration of a plugin: %s", ErrRemote, quotedReference(ref))
 	}

@@ -266,7 +266,7 @@ func (s *scanner) manifest(name string) error {
 }
 
 // reach finds what k calls ref in one of its fields, which can name w.
-func (s *scanner) reach(k *kustomization, field, ref string, w want) (string, entry, error) {
+func (s *scanner) reach(k *kustomization, field, ref string, w nameable) (string, entry, error) {
 	name, err := s.locate(k, ref, w)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", field, err)
