@@ -23,6 +23,10 @@ func (s *scanner) replaceAddresses() error {
 	if len(s.mounts.all) == 0 {
 		return nil
 	}
+	if s.tree.traced {
+		return at(s.tree.dirs[s.tree.dir], fmt.Errorf("buildMetadata: %w: annotations that tell origins, with remote references",
+			ErrUnsupported))
+	}
 	for _, dir := range sortedNames(s.known) {
 		k := s.known[dir]
 		if len(k.moved) == 0 {

@@ -30,6 +30,7 @@ type tree struct {
 	fragile bool // something can give a field a value that does not fit its type
 	sorted  bool // the first kustomization says how to sort the objects
 	noted   bool // it asks for annotations that tell where they come from
+	traced  bool // and those have paths, which are not those of what is remote
 }
 
 // scanner walks the kustomizations that are reachable from one folder, as kustomize will.
@@ -79,7 +80,9 @@ func (s *scanner) scan(dir string) (*tree, error) {
 		return nil, at(k.file, fmt.Errorf("is of kind %s, which is built as a part of a kustomization", k.Kind))
 	}
 	s.tree.sorted = k.SortOptions != nil
-	s.tree.noted = len(k.BuildMetadata) > 0 || len(s.limits.Overlay.BuildMetadata) > 0
+	metadata := slices.Concat(k.BuildMetadata, s.limits.Overlay.BuildMetadata)
+	s.tree.noted = len(metadata) > 0
+	s.tree.traced = slices.Contains(metadata, types.OriginAnnotations) || slices.Contains(metadata, types.TransformerAnnotations)
 	if err := s.visit(k); err != nil {
 		return nil, err
 	}
