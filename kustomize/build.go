@@ -17,8 +17,8 @@ import (
 // The objects are new: they share nothing with each other or with fsys, and hold only what DeepCopy of unstructured objects
 // knows. A folder in which there is nothing to build has none, which is no error.
 //
-// Every error is an *[Error]. All but the context's and those of fsys itself say something about the content, and come again
-// as long as that is the same. With an error there are no objects.
+// Every error is an *[Error]. All but the context's, and those of fsys and of Options.Remote, say something about the content,
+// and come again as long as that is the same. With an error there are no objects.
 func Build(ctx context.Context, fsys fs.FS, dir string, opts Options) ([]*unstructured.Unstructured, error) {
 	return recordedBuild(ctx, fsys, dir, opts, newRecord(fsys, false))
 }

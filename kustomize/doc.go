@@ -11,8 +11,9 @@
 // A build reads from the file system that it is given, and does nothing else. It writes nothing to disk, starts no process
 // and opens no connection. Kustomize by itself would fetch URLs, clone Git repositories, run Helm and run plugins where a
 // kustomization says so; here all of that is refused, by an error that matches [ErrRemote] or [ErrUnsupported] and names the
-// reference and the file. Everything in the file system can be reached, by an overlay its base at ../../base and a file that
-// several share, and nothing outside. To keep a build to a part of a file system, give it that part: [io/fs.Sub].
+// reference, the file and the line, unless the caller serves it ([Options].Remote). Everything in the file system can be
+// reached, by an overlay its base at ../../base and a file that several share, and nothing outside. To keep a build to a part
+// of a file system, give it that part: [io/fs.Sub].
 //
 // A symbolic link may be named like what it leads to, a file or a folder, and paths may lead through one. A folder stands
 // where it really is: .. in it leads up from there, as for kustomize on disk. A link that is absolute or leads out of the root
@@ -21,6 +22,26 @@
 //
 // The scan walks the kustomizations as kustomize will, and takes in every file that one of them names. Then kustomize works on
 // those files in memory, and on no others. So what was checked is what is built, and each file is read once.
+//
+// # Remote bases
+//
+// A kustomization can name a folder in a Git repository, https://github.com/org/repo//path?ref=v1, or the URL of a file.
+// [Options.Remote] is a function from such a [Reference] to a file system; source/git makes one of a repository. Whether to
+// go to that host, with which credentials and for how long, is for the function to say. Kustomize itself never sees an
+// address: it is given the kustomization with paths in their place.
+//
+// Addresses may stand in resources, bases, components, patches, generators, transformers, validators, replacements,
+// configurations, crds, openapi and the files of generated objects, but not within the configuration of a plugin, and not at
+// all together with the build metadata originAnnotations and transformerAnnotations. All forms of kustomize's are understood
+// but file://, which is refused. Where kustomize makes a request to find out whether a URL is that of a file, here its
+// spelling decides: in a field that can name files only it is, else if it ends in .yaml, .yml or .json; unless it has a mark
+// of a repository, which are "//", ".git" and "_git".
+//
+// What is returned is a root of its own. Paths in it may lead anywhere in it, which for files is more than kustomize allows,
+// and not out of it ([ErrOutside]); an address in it goes to the function again. A repository that leads back to a folder on
+// the way, or to one that holds that, is an [ErrCycle]. All limits are those of the whole build. Errors call a file in it
+// "https://github.com/org/repo?ref=v1: path/kustomization.yaml", without credentials. The text of the function's error is in
+// that of the build, less what is a credential in the reference.
 //
 // # Untrusted trees
 //

@@ -10,7 +10,8 @@ import (
 // What a caller of [Build] may want to tell apart. A path that is named and is not there matches [io/fs.ErrNotExist], and
 // a build that was stopped matches the context's error.
 var (
-	// ErrRemote says that a kustomization names something outside the file system: a URL or a Git repository.
+	// ErrRemote says that a kustomization names something outside the file system, a URL or a Git repository, and that there
+	// is no Options.Remote to ask, or that the reference is of no form that may be asked for.
 	ErrRemote = errors.New("remote reference")
 
 	// ErrUnsupported says that a kustomization asks for what would start a process: a Helm chart, or a generator or

@@ -33,8 +33,8 @@ func fieldName(field string) string {
 // olderNames are those that kustomize takes for a field too.
 var olderNames = map[string]string{"resources": "bases", "helmCharts": "helmChartInflationGenerator"}
 
-// wordLine returns the line of the first scalar under the field that is word, or ends in "=" and word; without a word, that of
-// the field. Zero: there is none.
+// wordLine returns the line of the first scalar under the field that is word, or ends in "=" and word; without a word, that
+// of the field. Zero: there is none.
 func wordLine(content []byte, field, word string) int {
 	var doc yaml.Node
 	if yaml.NewDecoder(bytes.NewReader(unixLines(content))).Decode(&doc) != nil || len(doc.Content) == 0 {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// mount is a file system that [Options.Remote] returned. What is in it has a name that begins with a slash, "/@remote/0/a.yaml",
-// where a name in the caller's own file system has none. Each mount is a root that no path leads out of.
+// mount is a file system that [Options.Remote] returned. What is in it has a name that begins with a slash, as in
+// "/@remote/0/a.yaml", where a name in the caller's own file system has none. Each mount is a root that no path leads out of.
 type mount struct {
 	fsys  fs.FS
 	links *links
