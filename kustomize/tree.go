@@ -289,7 +289,7 @@ func (s *scanner) reach(k *kustomization, field, ref string, w nameable) (string
 	if e.dir && e.real != name {
 		s.tree.links[name] = e.real
 	}
-	s.named[name] = !e.dir
+	s.named[name] = !e.dir // see replaceAddresses
 	return name, e, nil
 }
 
