@@ -51,9 +51,11 @@
 // stack that overflows or by log.Fatal: an alias inside its own anchor, a custom resource's type that contains itself, an
 // object that cannot be printed. It is found beforehand. A panic is turned into an error.
 //
-// Two things are not bounded. A build stops when its context ends, but only where it reads a file, and kustomize reads little
-// once it is at work; [Options.MaxObjects] is what bounds that time. And a JSON patch that copies a field into itself
-// again and again, or replacements that do, make large objects of small ones.
+// What JSON patches and replacements copy inside of objects, again and again perhaps, is reckoned beforehand and bounded by
+// [Options.MaxBytes]. The folders of a listing are bounded by [Options.MaxEntries], however many entries there are.
+//
+// One thing is not bounded. A build stops when its context ends, but only where it reads a file, and kustomize reads little
+// once it is at work; [Options.MaxObjects] is what bounds that time.
 //
 // The text of an error never quotes what is in an object. What it wraps may: see [Error].
 //

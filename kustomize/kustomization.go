@@ -116,6 +116,9 @@ func (s *scanner) list(l *lister, root, sub string, k *kustomization) error {
 	}
 	dir := path.Join(root, sub)
 	entries, err := l.folder(dir)
+	if errors.Is(err, ErrTooLarge) {
+		return at(root, err) // dir may be a very long path
+	}
 	if err != nil {
 		return at(dir, err)
 	}

@@ -38,7 +38,8 @@ type Options struct {
 	// grow as 2ⁿ.
 	MaxFiles int
 
-	// MaxBytes is how much a build may read in all, counted like MaxFiles.
+	// MaxBytes is how much a build may read in all, counted like MaxFiles. What JSON patches and replacements copy within
+	// objects may come to four times that, reckoned as if each copied all of the largest file.
 	MaxBytes int64
 
 	// MaxFileBytes is how large one file may be. A YAML document counts with its aliases expanded.

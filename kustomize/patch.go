@@ -92,6 +92,9 @@ func (s *scanner) checkPatch(content []byte) error {
 	if errors.Is(err, ErrTooLarge) {
 		return err
 	}
+	if err := s.operations(content); err != nil {
+		return err
+	}
 	if err != nil && json.Valid(content) {
 		return nil // a JSON patch, which may have tabs where YAML must not
 	}

@@ -146,10 +146,18 @@ func (s *scanner) helm(k *kustomization) error {
 func (s *scanner) replacements(k *kustomization) error {
 	for i, r := range k.Replacements {
 		s.tree.fragile = true
+		field := fmt.Sprintf("replacements[%d]", i)
 		if r.Path == "" {
+			if err := prefixed(field, s.replaced(r.Replacement)); err != nil {
+				return err
+			}
 			continue
 		}
-		if _, _, err := s.yamlFile(k, fmt.Sprintf("replacements[%d]", i), r.Path); err != nil {
+		name, content, err := s.yamlFile(k, field, r.Path)
+		if err != nil {
+			return err
+		}
+		if err := at(name, s.replacedIn(content)); err != nil {
 			return err
 		}
 	}

@@ -46,6 +46,7 @@ type scanner struct {
 	named        map[string]bool           // files that something names
 	objects      int
 	work         int64
+	growth       growth
 }
 
 // scanTree reads the kustomization in dir and all that it refers to, and records in found what it has looked at.
