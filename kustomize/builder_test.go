@@ -273,3 +273,52 @@ func TestBuilderBuildsWhereAVariableChanged(t *testing.T) {
 		}
 	}
 }
+
+// TestBuilderNoticesALinkThatLeadsElsewhere changes nothing but where the base is.
+func TestBuilderNoticesALinkThatLeadsElsewhere(t *testing.T) {
+	link := func(to string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(to), Mode: fs.ModeSymlink} }
+	before := fstest.MapFS{
+		"app/kustomization.yaml": file("resources: [../base]\n"), "base": link("one"),
+		"one/kustomization.yaml": file("resources: [a.yaml]\n"), "one/a.yaml": file(oneObject),
+		"two/kustomization.yaml": file("resources: [a.yaml]\n"), "two/a.yaml": file(strings.Replace(oneObject, "name: a", "name: b", 1)),
+	}
+	after := maps.Clone(before)
+	after["base"] = link("two")
+	b := &Builder{Dir: "app"}
+	for _, step := range []struct {
+		fsys fstest.MapFS
+		name string
+	}{{before, "a"}, {after, "b"}, {after, "b"}, {before, "a"}} {
+		objects, err := b.Build(context.Background(), step.fsys)
+		if err != nil || objects[0].GetName() != step.name {
+			t.Fatalf("got %v, %v, want %s", objects, err, step.name)
+		}
+		if !b.Inputs().Concern("base") {
+			t.Error("the link does not concern it")
+		}
+	}
+}
+
+// TestBuilderAsksForRemoteBasesAgain serves a base that changes.
+func TestBuilderAsksForRemoteBasesAgain(t *testing.T) {
+	served, asked := fstest.MapFS{"kustomization.yaml": file("resources: [a.yaml]\n"), "a.yaml": file(oneObject)}, 0
+	b := &Builder{Dir: ".", Options: Options{Remote: func(context.Context, Reference) (fs.FS, error) {
+		asked++
+		return maps.Clone(served), nil
+	}}}
+	fsys := fstest.MapFS{"kustomization.yaml": file("resources: ['https://h/o/r?ref=v1']\nnamePrefix: x-\n")}
+	for i, step := range []struct {
+		object, name string
+		asked        int
+	}{{oneObject, "x-a", 1}, {oneObject, "x-a", 2}, {strings.Replace(oneObject, "name: a", "name: b", 1), "x-b", 4}} {
+		served["a.yaml"] = file(step.object)
+		objects, err := b.Build(context.Background(), fsys)
+		if err != nil || objects[0].GetName() != step.name || asked != step.asked {
+			t.Fatalf("step %d: %v, %v, asked %d times", i, objects, err, asked)
+		}
+	}
+	in := b.Inputs()
+	if len(in.Remote) != 1 || in.Remote[0].Reference.Ref != "v1" || !in.Remote[0].Inputs.Concern("a.yaml") || in.Concern("a.yaml") {
+		t.Errorf("inputs: %+v", in)
+	}
+}

@@ -9,7 +9,7 @@ import (
 // Inputs is what a build depended on in its file system. Another file system that has the same there gives the same
 // objects. All paths are slash-separated, from the root of the file system, sorted.
 type Inputs struct {
-	Files   []string // that were read
+	Files   []string // that were read, and paths of folders that lead through a symbolic link
 	Folders []string // whose entries were listed: those are concerned by manifests and kustomizations that come and go in them
 	Absent  []string // that were looked for and not there, such as kustomization.yml beside kustomization.yaml
 

@@ -53,6 +53,9 @@ func (in *intake) look(name string) (entry, error) {
 	if err != nil {
 		return e, err
 	}
+	if e.dir && e.real != name {
+		in.found.links[name] = e.real
+	}
 	if !e.dir {
 		in.found.file(name, in.identify(name), e.content)
 		if e.content, err = in.decrypted(name, e.content); err != nil {

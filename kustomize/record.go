@@ -17,6 +17,7 @@ type record struct {
 	files   map[string]string // by path: the identity, or what hashed says, or empty if neither is known
 	folders map[string]string // by path, what listingOf says
 	absent  map[string]bool
+	links   map[string]string // paths of folders with a link in them, and where those are
 
 	roots     map[string]string   // the identity of all of each file system, empty where it knows none
 	asked     []Reference         // those of the mounts, in their order
@@ -27,7 +28,7 @@ type record struct {
 func newRecord(fsys fs.FS, hashes bool) *record {
 	return &record{
 		files: map[string]string{}, folders: map[string]string{}, absent: map[string]bool{}, hashes: hashes,
-		roots: map[string]string{"": identify(fsys, ".")},
+		roots: map[string]string{"": identify(fsys, ".")}, links: map[string]string{},
 	}
 }
 
@@ -38,7 +39,9 @@ func (r *record) inputs() Inputs {
 		root, within := splitMount(name)
 		return &all[mountNumber(root)+1], within
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.files)) {
+	files := slices.AppendSeq(slices.Collect(maps.Keys(r.files)), maps.Keys(r.links))
+	slices.Sort(files)
+	for _, name := range files {
 		in, within := of(name)
 		in.Files = append(in.Files, within)
 	}
@@ -190,11 +193,17 @@ func (in *intake) same(name, state string) bool {
 	return err == nil && !e.dir && hashed(e.content) == state
 }
 
-// sameNames says whether the folders that were listed have the same in them, and what was absent still is.
+// sameNames says whether the folders that were listed have the same in them, links to folders lead to the same ones, and what
+// was absent still is.
 func (r *record) sameNames(in *intake) bool {
 	for name, listing := range r.folders {
 		entries, err := (&lister{in: in}).folder(name)
 		if err != nil || listingOf(in.main.fsys, name, entries) != listing {
+			return false
+		}
+	}
+	for name, real := range r.links {
+		if e, err := in.open(name); err != nil || e.real != real {
 			return false
 		}
 	}
