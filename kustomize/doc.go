@@ -1,10 +1,14 @@
 // Package kustomize builds Kubernetes objects from a tree of files, with kustomize, in memory.
 //
-//	fs.FS ──scan──▶ every file that the build needs, checked ──kustomize──▶ []*unstructured.Unstructured
+//	fs.FS ──scan──▶ every file that the build needs, checked ──kustomize──▶ objects ──variables──▶ []*unstructured.Unstructured
+//	          └─ decrypted, and remote bases, where the options say how            └─ with an overlay of the options
 //
 // [Build] takes any [io/fs.FS] and a folder in it. If the folder has a kustomization, that is built; if not, the folder is
 // built as if it had one that lists all its manifests. What comes out are the objects in kustomize's order, as a cluster's
 // client wants them, or an [*Error] that says which file is to blame and why.
+//
+// An [Overlay] in the options is a kustomization on top of it: namespace, labels, patches, images and so on. [Variables] are
+// substituted at the end. A [Builder] builds again only where something has changed that the build depended on.
 //
 // # What a build may do
 //
@@ -22,6 +26,23 @@
 //
 // The scan walks the kustomizations as kustomize will, and takes in every file that one of them names. Then kustomize works on
 // those files in memory, and on no others. So what was checked is what is built, and each file is read once.
+//
+// # Encrypted files
+//
+// [Options].Decrypt gets each file that SOPS has encrypted before anything else looks into it: manifests, patches, and what
+// Secrets are generated from, in each of SOPS' formats. With the package decrypt of SOPS it is one call,
+//
+//	decrypt.DataWithFormat(content, formats.FormatForPath(name))
+//
+// as in examples/decryption. This package does not import SOPS, which brings a thousand packages along. What was decrypted
+// is in memory only: in the objects, and in those that a [Builder] keeps.
+//
+// # What a build depends on
+//
+// A [Builder] tells with [Builder.Inputs] which files its last build has read, which folders it has listed, and which names it
+// has looked for in vain: a file that appears there changes the build. Before it builds again it compares those with what
+// it finds now: by identity where the file system has a method Identity, as a Snapshot of package source has, and by content
+// where not. Where they are the same, and the variables and remote bases are too, it returns copies of the objects.
 //
 // # Remote bases
 //
@@ -79,7 +100,8 @@
 //
 // Two objects with one group, kind, namespace and name are an error ([ErrDuplicate]), even if they have different versions.
 // The order is that in which kustomizations list their resources, depth first, as the program has it with --reorder none and
-// Flux always, or what sortOptions says. Without that flag the program sorts by kind. One tree always gives the same objects in the same order.
+// Flux always, or what sortOptions says. Without that flag the program sorts by kind, and so does
+// Overlay{SortOptions: &SortOptions{Order: "legacy"}}. One tree always gives the same objects in the same order.
 //
 // # Speed, and builds side by side
 //

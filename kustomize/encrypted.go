@@ -13,7 +13,7 @@ func (in *intake) decrypted(name string, content []byte) ([]byte, error) {
 	if in.limits.Decrypt == nil || !isEncrypted(content) {
 		return content, nil
 	}
-	plain, err := in.limits.Decrypt(in.ctx, name, content)
+	plain, err := in.limits.Decrypt(in.ctx, in.mounts.file(name), content)
 	if err != nil {
 		return nil, at(name, fmt.Errorf("decrypting: %w", err))
 	}

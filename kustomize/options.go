@@ -28,10 +28,21 @@ type Options struct {
 	Variables Variables
 
 	// Decrypt is asked for what an encrypted file holds, before anything else looks into it. Encrypted are files that
-	// SOPS has written, in any of its formats, by the metadata that it leaves in them; name is the file's path, content
-	// all of it, and what it returns stays in memory. It may be called by several builds at once. An error of it ends the
-	// build, wrapped. Where it is nil such files are built as they are, as kustomize does.
+	// SOPS has written, in any of its formats, by the metadata that it leaves in them; name is the file's path, or
+	// for what Remote returned "https://github.com/org/repo?ref=v1: path", content is all of it, and what it returns stays
+	// in memory. It may be called by several builds at once. An error of it ends the build, wrapped. Where it is nil such
+	// files are built as they are, as kustomize does.
 	Decrypt func(ctx context.Context, name string, content []byte) ([]byte, error)
+
+	// Remote is asked for what a kustomization names outside the file system: a Git repository or the URL of a file. It
+	// returns the content of the repository, whole or as much of it as is referred to, or a file system that has the file,
+	// under the name that the reference's Path says. That has to stay good until Build returns; Build does not close it.
+	//
+	// A build asks once for each repository and ref, and for each file, one after the other. Builds side by side ask side
+	// by side. What the function returns as an error can be matched in that of the build.
+	//
+	// Nil: such references are an error that matches [ErrRemote].
+	Remote func(ctx context.Context, ref Reference) (fs.FS, error)
 
 	// MaxFiles is how many files a build may read. A file that is reached by two paths, as the base of two overlays is,
 	// counts twice: that is what kustomize does with it, and what makes a tree of bases that refer to each other twice
@@ -62,16 +73,6 @@ type Options struct {
 
 	// MaxDepth is how long a chain of kustomizations may be, each naming the next as a resource or a component.
 	MaxDepth int
-
-	// Remote is asked for what a kustomization names outside the file system: a Git repository or the URL of a file. It
-	// returns the content of the repository, whole or as much of it as is referred to, or a file system that has the file,
-	// under the name that the reference's Path says. That has to stay good until Build returns; Build does not close it.
-	//
-	// A build asks once for each repository and ref, and for each file, one after the other. Builds side by side ask side
-	// by side. What the function returns as an error can be matched in that of the build.
-	//
-	// Nil: such references are an error that matches [ErrRemote].
-	Remote func(ctx context.Context, ref Reference) (fs.FS, error)
 }
 
 // withDefaults returns the options with each unset limit filled in.

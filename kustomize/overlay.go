@@ -46,6 +46,10 @@ type Overlay struct {
 	// [fs.ErrNotExist].
 	IgnoreMissingComponents bool `json:"ignoreMissingComponents,omitempty"`
 
+	// SortOptions says in which order the objects come. Nil: in that of the folder's kustomization, if it says one, and
+	// else in the order of the files. The kustomize program by itself sorts as "legacy" does.
+	SortOptions *SortOptions `json:"sortOptions,omitempty"`
+
 	// BuildMetadata asks for originAnnotations, transformerAnnotations and managedByLabel. Paths in the annotations are
 	// relative to the folder that is built.
 	BuildMetadata []string `json:"buildMetadata,omitempty"`
@@ -91,6 +95,18 @@ type Replica struct {
 	Count int64  `json:"count"`
 }
 
+// SortOptions is an order of objects.
+type SortOptions struct {
+	Order  string             `json:"order,omitempty"`             // "legacy": by kind, or "fifo": as they were listed
+	Legacy *LegacySortOptions `json:"legacySortOptions,omitempty"` // for "legacy"; nil: kustomize's own order of kinds
+}
+
+// LegacySortOptions is an order of kinds. Kinds that are in neither list come between them.
+type LegacySortOptions struct {
+	OrderFirst []string `json:"orderFirst,omitempty"`
+	OrderLast  []string `json:"orderLast,omitempty"`
+}
+
 // overlayFile is what errors call the overlay.
 const overlayFile = "Options.Overlay"
 
@@ -124,7 +140,10 @@ func (s *scanner) overlay(below *kustomization) error {
 	if err := at(overlayFile, s.references(k)); err != nil {
 		return err
 	}
-	k.SortOptions = below.SortOptions
+	if k.SortOptions == nil {
+		k.SortOptions = below.SortOptions
+	}
+	s.tree.sorted = k.SortOptions != nil
 	for _, m := range below.BuildMetadata {
 		if !slices.Contains(k.BuildMetadata, m) {
 			k.BuildMetadata = append(k.BuildMetadata, m)

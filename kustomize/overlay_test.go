@@ -74,7 +74,11 @@ var overlays = map[string]Overlay{
 	"images":     {Images: []Image{{Name: "example.com/web", NewName: "mirror/web", Digest: "sha256:24a0c4b4a4c0eb97a1aabb8e29f18e917d05abfe1b7a7c07857230879ce7d3d3"}}},
 	"replicas":   {Replicas: []Replica{{Name: "pre-web", Count: 0}}},
 	"components": {Components: []string{"debug", "../shared"}},
-	"metadata":   {BuildMetadata: []string{"managedByLabel"}},
+	"order":      {SortOptions: &SortOptions{Order: "legacy"}},
+	"order of kinds": {SortOptions: &SortOptions{Order: "legacy", Legacy: &LegacySortOptions{
+		OrderFirst: []string{"RoleBinding"}, OrderLast: []string{"Deployment"},
+	}}},
+	"metadata": {BuildMetadata: []string{"managedByLabel"}},
 	"everything": {
 		Namespace: "elsewhere", NamePrefix: "x-", NameSuffix: "-y", CommonAnnotations: map[string]string{"owner": "somebody"},
 		Labels: []Label{{Pairs: map[string]string{"team": "blue"}, IncludeSelectors: true}}, Components: []string{"debug"},
