@@ -2,7 +2,6 @@ package gitopskit_test
 
 import (
 	"context"
-	"io/fs"
 	"log"
 	"os"
 	"os/signal"
@@ -38,9 +37,7 @@ func Example() {
 	loop := &reconcile.Loop{
 		Name:   "podinfo",
 		Source: origin,
-		Build: func(ctx context.Context, fsys fs.FS) ([]*unstructured.Unstructured, error) {
-			return kustomize.Build(ctx, fsys, "kustomize", kustomize.Options{})
-		},
+		Build:  (&kustomize.Builder{Dir: "kustomize"}).Build,
 		Apply: func(ctx context.Context, _ source.Revision, objects []*unstructured.Unstructured) (*apply.Result, error) {
 			id := apply.ID{Namespace: "default", Name: "podinfo-set"}
 			return applier.Apply(ctx, apply.Set{ID: id, Objects: objects})

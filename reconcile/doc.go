@@ -3,9 +3,7 @@
 //	loop := &reconcile.Loop{
 //		Name:   "podinfo",
 //		Source: origin, // any source.Source
-//		Build: func(ctx context.Context, fsys fs.FS) ([]*unstructured.Unstructured, error) {
-//			return kustomize.Build(ctx, fsys, "deploy", kustomize.Options{})
-//		},
+//		Build:  (&kustomize.Builder{Dir: "deploy"}).Build, // or any function from a file system to objects
 //		Apply: func(ctx context.Context, revision source.Revision, objects []*unstructured.Unstructured) (*apply.Result, error) {
 //			return applier.Apply(ctx, apply.Set{ID: id, Objects: objects})
 //		},

@@ -15,7 +15,7 @@ import (
 	"github.com/gitopskit/gitopskit/source"
 )
 
-// A BuildFunc makes objects of a source's content; kustomize.Build is one with its folder and options filled in. The
+// A BuildFunc makes objects of a source's content; the method Build of a kustomize.Builder is one. The
 // content is good until it returns.
 type BuildFunc func(ctx context.Context, fsys fs.FS) ([]*unstructured.Unstructured, error)
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -24,9 +23,7 @@ func newLoop(applier *apply.Applier, origin source.Source, f flags) *reconcile.L
 		Name:     f.set,
 		Source:   origin,
 		Interval: f.interval,
-		Build: func(ctx context.Context, fsys fs.FS) ([]*unstructured.Unstructured, error) {
-			return kustomize.Build(ctx, fsys, f.path, kustomize.Options{})
-		},
+		Build:    (&kustomize.Builder{Dir: f.path}).Build,
 		Apply: func(ctx context.Context, _ source.Revision, objects []*unstructured.Unstructured) (*apply.Result, error) {
 			return applier.Apply(ctx, apply.Set{ID: id, Objects: objects})
 		},
