@@ -16,14 +16,14 @@ var rooms = map[string]struct {
 	own, outside []string
 	budget       int
 }{
-	"source":            {nil, []string{"github.com/opencontainers/go-digest", "golang.org/x/"}, 3},                                                                       // 2
-	"source/git":        {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/", "github.com/go-git/go-git/v5"}, 46},                        // 43
-	"source/bucket":     {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/", "github.com/minio/minio-go/v7"}, 50},                       // 46
-	"source/sourcetest": {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/"}, 4},                                                        // 3
-	"artifact":          {nil, []string{"github.com/opencontainers/go-digest", "github.com/klauspost/compress"}, 15},                                                      // 13
-	"kustomize":         {nil, []string{"sigs.k8s.io/kustomize/api", "sigs.k8s.io/kustomize/kyaml", "k8s.io/apimachinery", "sigs.k8s.io/yaml", "go.yaml.in/yaml"}, 206},   // 202
-	"apply":             {nil, []string{"k8s.io/client-go", "k8s.io/apimachinery", "sigs.k8s.io/cli-utils/pkg/kstatus/status"}, 114},                                      // 110
-	"reconcile":         {[]string{"source", "artifact", "apply"}, []string{"k8s.io/client-go/util/workqueue", "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, 117}, // 113
+	"source":            {nil, []string{"github.com/opencontainers/go-digest", "golang.org/x/"}, 3},                                                                                                       // 2
+	"source/git":        {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/", "github.com/go-git/go-git/v5"}, 46},                                                        // 43
+	"source/bucket":     {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/", "github.com/minio/minio-go/v7"}, 50},                                                       // 46
+	"source/sourcetest": {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/"}, 4},                                                                                        // 3
+	"artifact":          {nil, []string{"github.com/opencontainers/go-digest", "github.com/klauspost/compress"}, 15},                                                                                      // 13
+	"kustomize":         {nil, []string{"sigs.k8s.io/kustomize/api", "sigs.k8s.io/kustomize/kyaml", "k8s.io/apimachinery", "sigs.k8s.io/yaml", "go.yaml.in/yaml", "gopkg.in/evanphx/json-patch.v4"}, 206}, // 202
+	"apply":             {nil, []string{"k8s.io/client-go", "k8s.io/apimachinery", "sigs.k8s.io/cli-utils/pkg/kstatus/status"}, 114},                                                                      // 110
+	"reconcile":         {[]string{"source", "artifact", "apply"}, []string{"k8s.io/client-go/util/workqueue", "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, 117},                                 // 113
 }
 
 func TestPackagesImportWhatTheDesignAllows(t *testing.T) {

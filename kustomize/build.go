@@ -56,7 +56,10 @@ func build(
 		objects, err := finish(t.listed(), t, limits)
 		return objects, t.mounts.explain(err)
 	}
-	objects, err := t.kustomize(ctx)
+	objects, err := t.direct(ctx)
+	if errors.Is(err, errUnsure) {
+		objects, err = t.kustomize(ctx)
+	}
 	if err != nil {
 		return nil, t.mounts.explain(err)
 	}

@@ -105,16 +105,21 @@
 //
 // # Speed, and builds side by side
 //
-// Kustomize compares each object with each other, several times. A tree in which kustomizations only list files is therefore
-// read without it, and bases that only list files are given to it as one file. The result is the same.
+// Kustomize compares each object with each other, several times. A tree whose kustomizations only have resources,
+// components, namespace, labels, annotations, images, replicas, patches, name prefixes and suffixes is therefore built
+// without it, on the objects as they were parsed, in linear time. What kustomize would refuse, or might do in another way
+// than is known here, goes through kustomize as a whole: generators, replacements, vars, configurations, custom schemas, but
+// also a patch with directives on lists that lack keys. The result is the same in either way, and so are the errors; trees made
+// at random hold one to the other. A program that is built with another version of kustomize than this package knows goes
+// through that one always. Where kustomize is needed, bases that only list files are given to it as one file.
 //
 // Builds run side by side, as many as there are processors. There is one exception. Kustomize keeps the OpenAPI schema that
 // tells it how to merge lists in package variables, and a kustomization with the field openapi replaces it. Such a build
 // waits until it is alone, and has the built-in schema restored before others go on, which takes some 40 ms. So does the
-// first build that needs kustomize at all. A program that also calls kustomize's own packages shares those variables with
+// first build that does more than list files. A program that also calls kustomize's own packages shares those variables with
 // this one: it should leave builds with openapi to one of the two.
 //
-// Where a kustomization has a deprecated field, kustomize prints a warning to standard error.
+// Where a kustomization has a deprecated field and kustomize is needed, it prints a warning to standard error.
 //
 // # Variables
 //

@@ -15,9 +15,10 @@ import (
 
 // manifest is a file that a kustomization lists as a resource, and the objects in it.
 type manifest struct {
-	file    string
-	objects []map[string]any
-	work    int64 // to parse it, for kustomize
+	file     string
+	objects  []map[string]any
+	work     int64 // to parse it, for kustomize
+	spelling spelling
 }
 
 // parser reads manifests.
@@ -44,7 +45,7 @@ func (p *parser) manifest(content []byte) (m manifest, err error) {
 	}
 	docs := splitDocuments(content)
 	for i, doc := range docs {
-		n, work, err := p.node(doc)
+		n, w, err := p.node(doc)
 		var found []map[string]any
 		if err == nil && n != nil {
 			found, err = doc.objects(n, len(docs) == 1)
@@ -53,36 +54,37 @@ func (p *parser) manifest(content []byte) (m manifest, err error) {
 			return m, inDocument(i, len(docs), err)
 		}
 		m.objects = append(m.objects, found...)
-		m.work = added(m.work, work)
+		m.work = added(m.work, w.work)
+		m.spelling = max(m.spelling, w.spelling)
 	}
 	m.objects, err = expandLists(m.objects)
 	return m, err
 }
 
 // node parses a document and replaces its aliases. It returns nil if the document is empty.
-func (p *parser) node(d document) (n *yaml.Node, work int64, err error) {
+func (p *parser) node(d document) (n *yaml.Node, w weight, err error) {
 	defer recoverTo(&err)
 	if err := d.separatorError(); err != nil {
-		return nil, 0, err
+		return nil, weight{}, err
 	}
 	parsed, w, aliases, err := d.next(yaml.NewDecoder(bytes.NewReader(d.text)), p.bounds.MaxFileBytes)
 	if err == io.EOF {
-		return nil, 0, nil
+		return nil, weight{}, nil
 	}
 	if err != nil || yaml.IsYNodeEmptyDoc(parsed) || len(parsed.Content) == 0 || yaml.IsYNodeNilOrEmpty(parsed.Content[0]) {
-		return nil, w.work, err
+		return nil, w, err
 	}
 	rn := yaml.NewRNode(parsed.Content[0])
 	if !aliases {
-		return rn.YNode(), w.work, nil
+		return rn.YNode(), w, nil
 	}
 	if err := p.bounds.checkWork(w.work); err != nil {
-		return nil, 0, d.at(1, err)
+		return nil, weight{}, d.at(1, err)
 	}
 	if err := rn.DeAnchor(); err != nil {
-		return nil, 0, d.at(1, &reason{text: firstLine(err.Error()), original: err})
+		return nil, weight{}, d.at(1, &reason{text: firstLine(err.Error()), original: err})
 	}
-	return rn.YNode(), w.work, nil
+	return rn.YNode(), w, nil
 }
 
 // objects returns what is in the document that is parsed as n: one object or one list, or, where it is all that its file has,

@@ -124,6 +124,14 @@ func (k *kustomization) move(ref, name string) error {
 	return nil
 }
 
+// named returns the name of what k calls ref, which the scan has located.
+func (k *kustomization) named(ref string) (string, error) {
+	if name, ok := k.moved[ref]; ok {
+		return name, nil
+	}
+	return resolve(k.dir, ref)
+}
+
 // fetch returns the root of the mount for r, and asks for its content if nobody has yet.
 func (s *scanner) fetch(r Reference) (string, error) {
 	key := mountKey{r.URL, r.Ref, r.File, r.Submodules}

@@ -56,9 +56,10 @@ type Options struct {
 	// MaxFileBytes is how large one file may be. A YAML document counts with its aliases expanded.
 	MaxFileBytes int64
 
-	// MaxObjects is how many objects a build may take in or give out. Kustomize compares each object with each other, so
-	// that its time grows as the square of their number: 1,000 take a second or two, 5,000 take half a minute.
-	// Trees that only list resources are built without it, in linear time.
+	// MaxObjects is how many objects a build may take in or give out. Trees that need nothing but what the package
+	// documentation names are built in linear time, 1,000 objects in a fifth of a second. For others kustomize compares each
+	// object with each other, so that the time grows as the square of their number: 1,000 take a second or two, 5,000
+	// take half a minute.
 	MaxObjects int
 
 	// MaxWork is how much kustomize may have to do to parse what it is given: the number of YAML nodes, each times the

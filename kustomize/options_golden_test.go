@@ -55,4 +55,3 @@ func TestBuildGoldenWithOptions(t *testing.T) {
 		})
 	}
 }
-

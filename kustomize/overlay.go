@@ -137,6 +137,8 @@ func (s *scanner) overlay(below *kustomization) error {
 		}
 	}
 	s.transforming++
+	s.level = &level{kustomization: k, parts: []part{{base: s.tree.root}}}
+	s.tree.root = s.level
 	if err := at(overlayFile, s.references(k)); err != nil {
 		return err
 	}
@@ -214,8 +216,8 @@ func (t *tree) renameNotes(m map[string]any) {
 	}
 }
 
-// root is the folder at which kustomize begins.
-func (t *tree) root() string {
+// begin is the folder at which kustomize begins.
+func (t *tree) begin() string {
 	if t.overlay != nil {
 		return overlayRoot
 	}

@@ -23,7 +23,7 @@ func (t *tree) kustomize(ctx context.Context) (objects []map[string]any, err err
 				return err
 			}
 		}
-		m, err := t.run(ctx, t.root())
+		m, err := t.run(ctx, t.begin())
 		if err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (t *tree) rehearse(ctx context.Context) error {
 // rehearsal is the kustomization for rehearse. Its patch puts a field in its own place.
 func (t *tree) rehearsal() ([]byte, error) {
 	return json.Marshal(types.Kustomization{
-		Resources: []string{path.Join("..", t.root())},
+		Resources: []string{path.Join("..", t.begin())},
 		Patches: []types.Patch{{
 			Target: &types.Selector{ResId: resid.ResId{Gvk: resid.Gvk{Kind: ".*"}}},
 			Patch:  `[{"op": "copy", "from": "/kind", "path": "/kind"}]`,

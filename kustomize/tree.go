@@ -24,6 +24,7 @@ type tree struct {
 	overlaid  *kustomization    // the overlay of the options, where there is one
 	overlay   []byte            // the same as kustomize reads it
 	mounts    *mounts           // that files and folders can be in
+	root      *level            // what is in them, by kustomization
 
 	plain   bool // nothing but listing resources goes on
 	schema  bool // a kustomization names an OpenAPI schema, which kustomize keeps in a global
@@ -39,6 +40,7 @@ type scanner struct {
 	*parser
 	tree *tree
 
+	level        *level                    // the current kustomization
 	stack        []string                  // folders of the kustomizations from the first to the current one
 	transforming int                       // how many of those seen do more than list resources
 	known        map[string]*kustomization // by folder
@@ -123,6 +125,7 @@ func (s *scanner) visit(k *kustomization) error {
 	}
 	s.stack = append(s.stack, k.dir)
 	defer func() { s.stack = s.stack[:len(s.stack)-1] }()
+	defer s.enterLevel(k)()
 	s.tree.dirs[k.dir] = k.file
 	if !k.plain() {
 		s.transforming++
@@ -266,6 +269,7 @@ func (s *scanner) manifest(name string) error {
 	s.objects += len(m.objects)
 	s.work = added(s.work, m.work)
 	s.tree.manifests = append(s.tree.manifests, m)
+	s.level.parts = append(s.level.parts, part{manifest: m})
 	return at(name, s.limits.checkObjects(s.objects))
 }
 

@@ -82,6 +82,13 @@ func toScalar(n *yaml.Node) (any, error) {
 			return nil, errReprint
 		}
 		return n.Value, nil
+	case yaml.NodeTagInt, yaml.NodeTagBool, yaml.NodeTagFloat, yaml.NodeTagNull:
+		// Kustomize puts numbers where a text was and leaves the quotes, which is a text again once it is printed.
+		if n.Style&^(yaml.TaggedStyle|yaml.FlowStyle) != 0 && n.Style&yaml.TaggedStyle == 0 {
+			return n.Value, nil
+		}
+	}
+	switch n.Tag {
 	case yaml.NodeTagBool:
 		if n.Value == "true" || n.Value == "false" {
 			return n.Value == "true", nil

@@ -16,6 +16,8 @@ type weight struct {
 	bytes int64 // of its text, roughly
 	nodes int64
 	work  int64 // see Options.MaxWork
+
+	spelling spelling
 }
 
 // nodeBytes is what a node counts for beside its text. It stands for indentation and punctuation, and keeps a document of
@@ -23,7 +25,9 @@ type weight struct {
 const nodeBytes = 16
 
 func (w weight) plus(other weight) weight {
-	return weight{added(w.bytes, other.bytes), added(w.nodes, other.nodes), added(w.work, other.work)}
+	return weight{
+		added(w.bytes, other.bytes), added(w.nodes, other.nodes), added(w.work, other.work), max(w.spelling, other.spelling),
+	}
 }
 
 // added is a sum that stays at the largest number.
@@ -63,7 +67,7 @@ func (s *scale) weigh(n *yaml.Node) (weight, error) {
 }
 
 func (s *scale) weighContent(n *yaml.Node) (weight, error) {
-	w := weight{bytes: int64(len(n.Value)) + nodeBytes, nodes: 1}
+	w := weight{bytes: int64(len(n.Value)) + nodeBytes, nodes: 1, spelling: spellingOf(n)}
 	for _, child := range n.Content {
 		c, err := s.weigh(child)
 		if err != nil {

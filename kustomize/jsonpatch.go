@@ -1,0 +1,85 @@
+package kustomize
+
+import (
+	"encoding/json"
+	"strings"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+)
+
+// patchJSON applies a JSON patch to the object. All numbers become floats on the way, as they do with kustomize.
+func (o *item) patchJSON(patch jsonpatch.Patch) error {
+	if err := o.storeID(); err != nil {
+		return err
+	}
+	gvk, notes := o.gvk(), map[string]any{}
+	for key, value := range o.annotations() {
+		if strings.HasPrefix(key, internalPrefix) {
+			notes[key] = value
+		}
+	}
+	if o.shared {
+		unshared(o.object)
+		o.shared = false
+	}
+	text, err := json.Marshal(o.object)
+	if err != nil {
+		return errUnsure
+	}
+	if text, err = patch.Apply(text); err != nil {
+		return errUnsure
+	}
+	o.object = nil
+	if err := json.Unmarshal(text, &o.object); err != nil {
+		return errUnsure
+	}
+	o.spelling = exact
+	if _, err := o.fromFloats(o.object); err != nil {
+		return errUnsure
+	}
+	metadata := o.metadata()
+	annotations, ok := metadata["annotations"].(map[string]any)
+	if !ok {
+		if metadata == nil || metadata["annotations"] != nil {
+			return errUnsure
+		}
+		annotations = map[string]any{}
+		metadata["annotations"] = annotations
+	}
+	for key, value := range notes {
+		annotations[key] = value
+	}
+	if o.gvk() != gvk {
+		return errUnsure
+	}
+	return o.check()
+}
+
+// fromFloats makes the numbers in a value those of unstructured objects. Kustomize writes floats as YAML has them, large ones
+// with an exponent: what they look like then is not known from their values.
+func (o *item) fromFloats(value any) (any, error) {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, child := range v {
+			changed, err := o.fromFloats(child)
+			if err != nil {
+				return nil, err
+			}
+			v[key] = changed
+		}
+	case []any:
+		for i, child := range v {
+			changed, err := o.fromFloats(child)
+			if err != nil {
+				return nil, err
+			}
+			v[i] = changed
+		}
+	case float64:
+		if v >= 1e6 || v <= -1e6 || v != float64(int64(v)) {
+			o.spelling = oddNumbers
+		}
+		return plainFloat(v)
+	}
+	return value, nil
+}
