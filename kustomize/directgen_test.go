@@ -161,6 +161,12 @@ func (g *treeGen) maybe(m map[string]any, key string, percent int, value func() 
 func (g *treeGen) container() map[string]any {
 	c := map[string]any{"name": pick(g, "web", "side", "init"), "image": g.image()}
 	g.maybe(c, "ports", 40, func() any {
+		if g.chance(50) {
+			return []any{
+				map[string]any{"containerPort": pick(g, 80, 443), "protocol": "TCP"}, map[string]any{"containerPort": 80, "protocol": "UDP"},
+				map[string]any{"containerPort": 8080, "protocol": "TCP"},
+			}
+		}
 		return []any{map[string]any{"containerPort": pick(g, 80, 443, 8080)}, map[string]any{"containerPort": 53, "protocol": pick(g, "UDP", "TCP")}}
 	})
 	g.maybe(c, "env", 40, func() any {
