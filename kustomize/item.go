@@ -156,11 +156,7 @@ func (o *item) appendNote(key, value string) error {
 // isForeignNote says whether an annotation is one that kustomize acts on or takes away. An object that comes with one is not
 // for the direct path.
 func isForeignNote(key string) bool {
-	switch key {
-	case "config.kubernetes.io/origin", "alpha.config.kubernetes.io/transformations", konfig.HelmGeneratedAnnotation:
-		return true
-	}
-	return internalAnnotations[key] || strings.HasPrefix(key, internalPrefix)
+	return notes[key] || key == konfig.HelmGeneratedAnnotation || strings.HasPrefix(key, internalPrefix)
 }
 
 // isOwnNote says whether an annotation is one that the direct path makes itself.

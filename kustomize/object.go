@@ -89,25 +89,37 @@ func isLocal(m map[string]any) bool {
 	return ok && value != "false"
 }
 
-// internalAnnotations are kustomize's own notes. Other annotations of config.kubernetes.io belong to those who wrote them:
-// depends-on is one, and origin is one when a kustomization asks for it.
-var internalAnnotations = map[string]bool{
-	"config.kubernetes.io/index": true,
-	"config.kubernetes.io/path":  true,
-	"config.k8s.io/id":           true,
+// notes are annotations that kustomize takes away from every object. Other annotations of config.kubernetes.io belong to those
+// who wrote them: depends-on is one, and origin is one when a kustomization asks for it.
+var notes = map[string]bool{
+	"config.kubernetes.io/index":                 true,
+	"config.kubernetes.io/path":                  true,
+	"config.k8s.io/id":                           true,
+	"config.kubernetes.io/origin":                true,
+	"alpha.config.kubernetes.io/transformations": true,
 }
 
+// internalPrefix begins the annotations by which kustomize tells itself what to do with an object.
 const internalPrefix = "internal.config.kubernetes.io/"
 
-// stripInternal removes kustomize's own annotations.
-func stripInternal(m map[string]any) {
+// isForKustomize says whether m has an annotation that means something to kustomize, which may be to rename the object.
+func isForKustomize(m map[string]any) bool {
 	metadata, _ := m["metadata"].(map[string]any)
 	annotations, _ := metadata["annotations"].(map[string]any)
-	if len(annotations) == 0 {
-		return
-	}
 	for key := range annotations {
-		if internalAnnotations[key] || strings.HasPrefix(key, internalPrefix) {
+		if strings.HasPrefix(key, internalPrefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// stripNotes removes from an object that kustomize has not seen what it would have removed.
+func stripNotes(m map[string]any) {
+	metadata, _ := m["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	for key := range annotations {
+		if notes[key] {
 			delete(annotations, key)
 		}
 	}
@@ -133,7 +145,9 @@ func finish(objects []map[string]any, t *tree, limits Options) ([]*unstructured.
 		if isLocal(m) {
 			continue
 		}
-		stripInternal(m)
+		if t.plain {
+			stripNotes(m)
+		}
 		if t.overlaid != nil && t.noted {
 			t.renameNotes(m)
 		}

@@ -46,6 +46,7 @@ type scanner struct {
 	known        map[string]*kustomization // by folder
 	parsed       map[string]manifest       // by file
 	named        map[string]bool           // files that something names
+	instructed   bool                      // an object has an annotation that tells kustomize what to do with it
 	objects      int
 	work         int64
 	growth       growth
@@ -92,7 +93,7 @@ func (s *scanner) scan(dir string) (*tree, error) {
 	if err := s.overlay(k); err != nil {
 		return nil, err
 	}
-	s.tree.plain = s.transforming == 0
+	s.tree.plain = s.transforming == 0 && !s.instructed
 	if s.tree.plain {
 		return s.tree, nil
 	}
@@ -265,6 +266,7 @@ func (s *scanner) manifest(name string) error {
 		}
 		m.file = name
 		s.parsed[name] = m
+		s.instructed = s.instructed || slices.ContainsFunc(m.objects, isForKustomize)
 	}
 	s.objects += len(m.objects)
 	s.work = added(s.work, m.work)
