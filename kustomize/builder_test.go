@@ -322,3 +322,109 @@ func TestBuilderAsksForRemoteBasesAgain(t *testing.T) {
 		t.Errorf("inputs: %+v", in)
 	}
 }
+
+// TestBuilderNoticesAFolderThatBecomesAFile has one with the name of a kustomization, which kustomize passes over.
+func TestBuilderNoticesAFolderThatBecomesAFile(t *testing.T) {
+	before := fstest.MapFS{
+		"app/kustomization.yaml": file("resources: [a.yaml]\n"), "app/a.yaml": file(oneObject), "app/Kustomization/x": file("x"),
+	}
+	after := maps.Clone(before)
+	delete(after, "app/Kustomization/x")
+	after["app/Kustomization"] = file("resources: []\n")
+	b := &Builder{Dir: "app"}
+	for range 2 {
+		if objects, err := b.Build(context.Background(), before); err != nil || len(objects) != 1 {
+			t.Fatalf("%v, %v", objects, err)
+		}
+		if !b.Inputs().Concern("app/Kustomization") {
+			t.Error("the folder does not concern it")
+		}
+		if _, err := b.Build(context.Background(), after); err == nil || !strings.Contains(err.Error(), "a second kustomization file") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// TestBuilderNoticesAFolderThatBecomesALink moves a folder and leaves a link: all its files are the same, but not where they
+// go up to. So does one without a kustomization, and links to itself at last.
+func TestBuilderNoticesAFolderThatBecomesALink(t *testing.T) {
+	link := func(to string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(to), Mode: fs.ModeSymlink} }
+	other := file(strings.Replace(oneObject, "name: a", "name: b", 1))
+	kustomization := file("resources: [../a.yaml]\nnamePrefix: x-\n")
+	before := fstest.MapFS{"app/kustomization.yaml": kustomization, "a.yaml": file(oneObject), "list/a.yaml": file(oneObject)}
+	after := fstest.MapFS{
+		"app": link("deep/app"), "deep/app/kustomization.yaml": kustomization, "a.yaml": file(oneObject), "deep/a.yaml": other,
+		"list": link("list"),
+	}
+	b := &Builder{Dir: "app"}
+	for _, step := range []struct {
+		fsys fs.FS
+		name string
+	}{{before, "x-a"}, {after, "x-b"}, {before, "x-a"}} {
+		if objects, err := b.Build(context.Background(), step.fsys); err != nil || objects[0].GetName() != step.name {
+			t.Errorf("%v, %v, want %s", objects, err, step.name)
+		}
+	}
+	b = &Builder{Dir: "list"}
+	if _, err := b.Build(context.Background(), before); err != nil {
+		t.Fatal(err)
+	}
+	if objects, err := b.Build(context.Background(), after); !errors.Is(err, ErrCycle) {
+		t.Errorf("%v, %v", objects, err)
+	}
+}
+
+// TestInputsOfABuildThatFailed have what it failed at.
+func TestInputsOfABuildThatFailed(t *testing.T) {
+	for name, fsys := range map[string]fstest.MapFS{
+		"too large":           {"a.yaml": file(strings.Repeat("#", 1000))},
+		"a link to elsewhere": {"a.yaml": &fstest.MapFile{Data: []byte("/elsewhere"), Mode: fs.ModeSymlink}},
+		"a link to nothing":   {"a.yaml": &fstest.MapFile{Data: []byte("nothing"), Mode: fs.ModeSymlink}},
+		"absent":              {},
+		"a folder":            {"a.yaml/b.yaml": file("x")},
+	} {
+		fsys["kustomization.yaml"] = file("resources: [a.yaml]\n")
+		b := &Builder{Dir: ".", Options: Options{MaxFileBytes: 500}}
+		if _, err := b.Build(context.Background(), fsys); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		concern := "a.yaml"
+		if name == "a folder" {
+			concern = "a.yaml/kustomization.yaml"
+		}
+		if in := b.Inputs(); !in.Concern(concern) {
+			t.Errorf("%s: %s does not concern it: %+v", name, concern, in)
+		}
+	}
+}
+
+// TestInputsOfAMissingComponent depend on the folder that is not there, which is there as soon as there is anything in it.
+func TestInputsOfAMissingComponent(t *testing.T) {
+	b := &Builder{Dir: "app", Options: Options{Overlay: Overlay{
+		Components: []string{"debug", "new/er"}, IgnoreMissingComponents: true,
+	}}}
+	for tree, listed := range map[string]bool{"resources: [a.yaml]\n": false, "": true} {
+		fsys := fstest.MapFS{"app/a.yaml": file(oneObject)}
+		if tree != "" {
+			fsys["app/kustomization.yaml"] = file(tree)
+		}
+		if _, err := b.Build(context.Background(), fsys); err != nil {
+			t.Fatal(err)
+		}
+		in := b.Inputs()
+		for name, concern := range map[string]bool{
+			"app/debug": true, "app/debug/kustomization.yaml": true, "app/debug/README.md": true, "app/new/er/x/y": true,
+			"app/new/x.yaml": listed, "app/new/README.md": false, "app/debugger/README.md": false, "debug/a.yaml": false,
+			"/app/a.yaml": false, "../app/a.yaml": false, "app/../a.yaml": false, "": false, "/": false,
+		} {
+			if in.Concern(name) != concern {
+				t.Errorf("listed %v: of %q Concern says %v", listed, name, !concern)
+			}
+		}
+		after := maps.Clone(fsys)
+		after["app/debug/kustomization.yaml"] = file("kind: Component\nnamePrefix: debug-\n")
+		if objects, err := b.Build(context.Background(), after); err != nil && !listed || err == nil && objects[0].GetName() != "debug-a" {
+			t.Errorf("listed %v: %v, %v", listed, objects, err)
+		}
+	}
+}

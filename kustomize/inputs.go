@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -9,7 +10,7 @@ import (
 // Inputs is what a build depended on in its file system. Another file system that has the same there gives the same
 // objects. All paths are slash-separated, from the root of the file system, sorted.
 type Inputs struct {
-	Files   []string // that were read, and paths of folders that lead through a symbolic link
+	Files   []string // read, or tried; and folders that a link leads to, or that have the name of a kustomization file
 	Folders []string // whose entries were listed: those are concerned by manifests and kustomizations that come and go in them
 	Absent  []string // that were looked for and not there, such as kustomization.yml beside kustomization.yaml
 
@@ -25,7 +26,15 @@ type RemoteInputs struct {
 // Concern says whether the build can come out differently where the file at name has changed, come or gone. Symbolic links
 // are for the caller to resolve.
 func (in Inputs) Concern(name string) bool {
-	if contains(in.Files, name) || contains(in.Absent, name) {
+	if !fs.ValidPath(name) {
+		return false
+	}
+	for at := name; at != "."; at = path.Dir(at) {
+		if contains(in.Absent, at) { // as a folder is until there is a file in it, of whatever name
+			return true
+		}
+	}
+	if contains(in.Files, name) || contains(in.Folders, name) {
 		return true
 	}
 	if base := path.Base(name); !isManifest(base) && !isKustomization(base) {
@@ -36,7 +45,7 @@ func (in Inputs) Concern(name string) bool {
 		if contains(in.Folders, name) {
 			return true
 		}
-		if within(in.Files, name) || within(in.Absent, name) {
+		if within(in.Files, name) {
 			return false // it was there, and nobody listed it
 		}
 	}

@@ -49,12 +49,14 @@ func (in *intake) look(name string) (entry, error) {
 	e, err := in.open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		in.found.absent[name] = true
+	} else if err != nil {
+		in.found.files[name] = "" // what is the matter with it may be over with the next change of it
 	}
 	if err != nil {
 		return e, err
 	}
-	if e.dir && e.real != name {
-		in.found.links[name] = e.real
+	if e.dir {
+		in.found.places[name] = e.real
 	}
 	if !e.dir {
 		in.found.file(name, in.identify(name), e.content)

@@ -122,10 +122,10 @@ func (s *scanner) list(l *lister, root, sub string, k *kustomization) error {
 	if err != nil {
 		return at(dir, err)
 	}
-	if sub != "." && hasKustomization(entries) {
+	if sub != "." && s.hasKustomization(dir, entries) {
 		return s.add(k, sub)
 	}
-	s.found.folder(s.main.fsys, dir, entries)
+	s.found.folders[dir] = s.listing(dir, entries)
 	for _, e := range entries {
 		name := path.Join(sub, e.Name())
 		switch {
@@ -133,7 +133,7 @@ func (s *scanner) list(l *lister, root, sub string, k *kustomization) error {
 			l.depth++
 			err = s.list(l, root, name, k)
 			l.depth--
-		case isManifest(e.Name()) && isFile(s.main.fsys, path.Join(root, name), e):
+		case isManifest(e.Name()) && s.isFile(path.Join(root, name), e):
 			err = s.add(k, name)
 		}
 		if err != nil {
@@ -152,9 +152,9 @@ func (s *scanner) add(k *kustomization, name string) error {
 	return nil
 }
 
-func hasKustomization(entries []fs.DirEntry) bool {
+func (in *intake) hasKustomization(dir string, entries []fs.DirEntry) bool {
 	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
-		return !e.IsDir() && isKustomization(e.Name())
+		return !e.IsDir() && isKustomization(e.Name()) && in.isFile(path.Join(dir, e.Name()), e)
 	})
 }
 
@@ -169,11 +169,16 @@ func isManifest(name string) bool {
 	return ext == ".yaml" || ext == ".yml"
 }
 
-// isFile follows symbolic links to files. Links to folders are not walked: they could lead round in circles.
-func isFile(fsys fs.FS, name string, e fs.DirEntry) bool {
+// isFile follows symbolic links to files. Links to folders are not walked: they could lead round in circles. A link that leads
+// nowhere, out of the root or to itself is taken for a file, and is an error where that is read: the file system is not asked
+// to follow it.
+func (in *intake) isFile(name string, e fs.DirEntry) bool {
 	if e.Type()&fs.ModeSymlink == 0 {
 		return true
 	}
-	info, err := fs.Stat(fsys, name)
-	return err != nil || !info.IsDir() // a link that leads nowhere is an error of its own
+	if _, err := in.main.links.real(name); err != nil {
+		return true
+	}
+	info, err := fs.Stat(in.main.fsys, name)
+	return err != nil || !info.IsDir()
 }

@@ -214,3 +214,36 @@ func FuzzFileSystems(f *testing.F) {
 		sameEverywhere(t, fsys, dir)
 	})
 }
+
+// TestListingDoesNotFollowLinksOutOfTheRoot lists links to folders that must not be asked about, and one to itself, which
+// fstest.MapFS would follow until the stack is full.
+func TestListingDoesNotFollowLinksOutOfTheRoot(t *testing.T) {
+	outside := t.TempDir()
+	for name, want := range map[string]struct {
+		to  string
+		err error
+	}{
+		"absolute": {outside, ErrOutside}, "up": {"../../x", ErrOutside}, "itself": {"x.yaml", ErrCycle},
+	} {
+		fsys := fstest.MapFS{
+			"app/a.yaml": file(oneObject), "app/x.yaml": {Data: []byte(want.to), Mode: fs.ModeSymlink},
+		}
+		_, dir, rooted := dirFS(t, fsys)
+		for i, fsys := range []fs.FS{fsys, dir, rooted} {
+			if _, err := Build(context.Background(), fsys, "app", Options{}); !errors.Is(err, want.err) || !strings.Contains(err.Error(), "app/x.yaml") {
+				t.Errorf("%s in %d: %v", name, i, err)
+			}
+		}
+	}
+}
+
+// TestLinkToAFolderNamedLikeAKustomizationIsNone leaves it out as any other link to a folder.
+func TestLinkToAFolderNamedLikeAKustomizationIsNone(t *testing.T) {
+	fsys := fstest.MapFS{
+		"app/sub/a.yaml": file(oneObject), "app/sub/kustomization.yaml": {Data: []byte("../../other"), Mode: fs.ModeSymlink},
+		"other/x": file("x"),
+	}
+	if objects, err := Build(context.Background(), fsys, "app", Options{}); err != nil || len(objects) != 1 {
+		t.Errorf("%v, %v", objects, err)
+	}
+}

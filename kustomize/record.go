@@ -15,9 +15,9 @@ import (
 // the scan, in mounts too.
 type record struct {
 	files   map[string]string // by path: the identity, or what hashed says, or empty if neither is known
-	folders map[string]string // by path, what listingOf says
+	folders map[string]string // by path, what listing says
 	absent  map[string]bool
-	links   map[string]string // paths of folders with a link in them, and where those are
+	places  map[string]string // by path of a folder, its path without links
 
 	roots     map[string]string   // the identity of all of each file system, empty where it knows none
 	asked     []Reference         // those of the mounts, in their order
@@ -28,7 +28,7 @@ type record struct {
 func newRecord(fsys fs.FS, hashes bool) *record {
 	return &record{
 		files: map[string]string{}, folders: map[string]string{}, absent: map[string]bool{}, hashes: hashes,
-		roots: map[string]string{"": identify(fsys, ".")}, links: map[string]string{},
+		roots: map[string]string{"": identify(fsys, ".")}, places: map[string]string{},
 	}
 }
 
@@ -39,7 +39,12 @@ func (r *record) inputs() Inputs {
 		root, within := splitMount(name)
 		return &all[mountNumber(root)+1], within
 	}
-	files := slices.AppendSeq(slices.Collect(maps.Keys(r.files)), maps.Keys(r.links))
+	files := slices.Collect(maps.Keys(r.files))
+	for name, place := range r.places {
+		if name != place || isKustomization(path.Base(name)) {
+			files = append(files, name)
+		}
+	}
 	slices.Sort(files)
 	for _, name := range files {
 		in, within := of(name)
@@ -91,13 +96,8 @@ func hashed(content []byte) string {
 	return contentState + string(sum[:])
 }
 
-// folder notes that the entries of a folder of the caller's file system were listed.
-func (r *record) folder(fsys fs.FS, name string, entries []fs.DirEntry) {
-	r.folders[name] = listingOf(fsys, name, entries)
-}
-
-// listingOf says which of the entries matter to a build, and of which kind they are.
-func listingOf(fsys fs.FS, dir string, entries []fs.DirEntry) string {
+// listing says which of the entries of a folder matter to a build, and of which kind they are.
+func (in *intake) listing(dir string, entries []fs.DirEntry) string {
 	var b strings.Builder
 	for _, e := range entries {
 		if !isListed(e) {
@@ -108,7 +108,7 @@ func listingOf(fsys fs.FS, dir string, entries []fs.DirEntry) string {
 		switch {
 		case e.IsDir():
 			b.WriteByte('/')
-		case !isFile(fsys, path.Join(dir, e.Name()), e):
+		case !in.isFile(path.Join(dir, e.Name()), e):
 			b.WriteByte('@') // a link to a folder
 		}
 		b.WriteByte(0)
@@ -193,17 +193,20 @@ func (in *intake) same(name, state string) bool {
 	return err == nil && !e.dir && hashed(e.content) == state
 }
 
-// sameNames says whether the folders that were listed have the same in them, links to folders lead to the same ones, and what
-// was absent still is.
+// sameNames says whether folders still are folders and where they were, which is what their paths go up from, those that were
+// listed have the same in them, and what was absent still is.
 func (r *record) sameNames(in *intake) bool {
-	for name, listing := range r.folders {
-		entries, err := (&lister{in: in}).folder(name)
-		if err != nil || listingOf(in.main.fsys, name, entries) != listing {
+	for name, place := range r.places {
+		if e, err := in.open(name); err != nil || e.real != place {
 			return false
 		}
 	}
-	for name, real := range r.links {
-		if e, err := in.open(name); err != nil || e.real != real {
+	for name, listing := range r.folders {
+		if real, err := in.main.links.real(name); err != nil || real != name {
+			return false // a link, which is not followed before it is known where to
+		}
+		entries, err := (&lister{in: in}).folder(name)
+		if err != nil || in.listing(name, entries) != listing {
 			return false
 		}
 	}
