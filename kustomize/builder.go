@@ -15,8 +15,9 @@ import (
 // as a source.Snapshot has, and found out by reading the same files where not. In either case a rebuild of what has not
 // changed costs a small part of a build: it copies the objects.
 //
-// The options must not change once it has built. Of their functions, Variables.Lookup is asked again each time for each name
-// that the last build has looked up, and Decrypt is taken to always say the same about the same content.
+// The options must not change once it has built. Of their functions, Variables.Lookup and Remote are asked once in each call,
+// for each name and reference that the last build asked for, and Decrypt is taken to always say the same about the same
+// content. What it keeps is in memory only, decrypted Secrets too.
 type Builder struct {
 	Dir     string // the folder, as of [Build]
 	Options Options
@@ -34,23 +35,34 @@ type built struct {
 
 // Build is [Build] of the folder in fsys. The objects are the caller's own, also where nothing was built.
 func (b *Builder) Build(ctx context.Context, fsys fs.FS) ([]*unstructured.Unstructured, error) {
-	if last := b.last(); last != nil {
-		same, err := last.found.holds(ctx, fsys, b.Options)
+	opts := b.Options.askingOnce()
+	last := b.last()
+	if last != nil {
+		same, err := last.found.holds(ctx, fsys, opts)
 		if err != nil {
 			return nil, located(b.Dir, err)
 		}
 		if same {
+			b.keep(last, last.found.inputs())
 			return copies(last.objects), nil
 		}
 	}
 	found := newRecord(fsys, true)
-	objects, err := recordedBuild(ctx, fsys, b.Dir, b.Options, found)
-	b.keep(found, objects, err)
-	return copies(objects), err
+	objects, err := recordedBuild(ctx, fsys, b.Dir, opts, found)
+	if err != nil {
+		inputs := found.inputs()
+		if last != nil {
+			inputs = inputs.with(last.found.inputs())
+		}
+		b.keep(last, inputs)
+		return nil, err
+	}
+	b.keep(&built{found, objects}, found.inputs())
+	return copies(objects), nil
 }
 
-// Inputs returns what the last build depended on that was really done, up to where it stopped if it failed. Before the first
-// one there are none.
+// Inputs returns what the last call of Build depended on. If that failed, it is what the build depended on up to where it
+// failed, and what the last good one did: a change of either can make the next one differ.
 func (b *Builder) Inputs() Inputs {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -63,14 +75,40 @@ func (b *Builder) last() *built {
 	return b.done
 }
 
-func (b *Builder) keep(found *record, objects []*unstructured.Unstructured, err error) {
-	inputs := found.inputs()
+func (b *Builder) keep(done *built, latest Inputs) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.latest = inputs
-	if err == nil {
-		b.done = &built{found, objects}
+	b.done, b.latest = done, latest
+}
+
+// askingOnce returns the options with functions that remember what they were told, so that what is asked to find out whether
+// to build is not asked again to build.
+func (o Options) askingOnce() Options {
+	if remote := o.Remote; remote != nil {
+		known := map[Reference]fs.FS{}
+		o.Remote = func(ctx context.Context, ref Reference) (fs.FS, error) {
+			if fsys, ok := known[ref]; ok {
+				return fsys, nil
+			}
+			fsys, err := remote(ctx, ref)
+			if err == nil {
+				known[ref] = fsys
+			}
+			return fsys, err
+		}
 	}
+	if lookup := o.Variables.Lookup; lookup != nil {
+		known := map[string]lookedUp{}
+		o.Variables.Lookup = func(ctx context.Context, name string) (string, bool, error) {
+			l, ok := known[name]
+			if !ok {
+				l.value, l.found, l.err = lookup(ctx, name)
+				known[name] = l
+			}
+			return l.value, l.found, l.err
+		}
+	}
+	return o
 }
 
 // copies returns copies of the objects, which many processors make where there are many.

@@ -310,7 +310,7 @@ func TestBuilderAsksForRemoteBasesAgain(t *testing.T) {
 	for i, step := range []struct {
 		object, name string
 		asked        int
-	}{{oneObject, "x-a", 1}, {oneObject, "x-a", 2}, {strings.Replace(oneObject, "name: a", "name: b", 1), "x-b", 4}} {
+	}{{oneObject, "x-a", 1}, {oneObject, "x-a", 2}, {strings.Replace(oneObject, "name: a", "name: b", 1), "x-b", 3}} {
 		served["a.yaml"] = file(step.object)
 		objects, err := b.Build(context.Background(), fsys)
 		if err != nil || objects[0].GetName() != step.name || asked != step.asked {
@@ -415,7 +415,7 @@ func TestInputsOfAMissingComponent(t *testing.T) {
 		for name, concern := range map[string]bool{
 			"app/debug": true, "app/debug/kustomization.yaml": true, "app/debug/README.md": true, "app/new/er/x/y": true,
 			"app/new/x.yaml": listed, "app/new/README.md": false, "app/debugger/README.md": false, "debug/a.yaml": false,
-			"/app/a.yaml": false, "../app/a.yaml": false, "app/../a.yaml": false, "": false, "/": false,
+			"/app/a.yaml": true, "../app/a.yaml": true, "app/../a.yaml": false, "./app/debug/": true, "": false, "/": true, // nobody knows of those
 		} {
 			if in.Concern(name) != concern {
 				t.Errorf("listed %v: of %q Concern says %v", listed, name, !concern)
@@ -425,6 +425,33 @@ func TestInputsOfAMissingComponent(t *testing.T) {
 		after["app/debug/kustomization.yaml"] = file("kind: Component\nnamePrefix: debug-\n")
 		if objects, err := b.Build(context.Background(), after); err != nil && !listed || err == nil && objects[0].GetName() != "debug-a" {
 			t.Errorf("listed %v: %v, %v", listed, objects, err)
+		}
+	}
+}
+
+// TestInputsAfterAMistakeThatWasTakenBack are those of the good build again, and between the two those of both.
+func TestInputsAfterAMistakeThatWasTakenBack(t *testing.T) {
+	good := fstest.MapFS{
+		"app/kustomization.yaml": file("resources: [a.yaml, z.yaml]\n"), "app/a.yaml": file(oneObject),
+		"app/z.yaml": file(strings.Replace(oneObject, "name: a", "name: z", 1)),
+	}
+	bad := maps.Clone(good)
+	bad["app/kustomization.yaml"] = file("resources: [b.yaml, a.yaml, z.yaml]\n")
+	b := &Builder{Dir: "app"}
+	if !b.Inputs().Concern("anything") {
+		t.Error("before the first build nothing concerns it")
+	}
+	for i, step := range []struct {
+		fsys fs.FS
+		ok   bool
+	}{{good, true}, {bad, false}, {good, true}} {
+		_, err := b.Build(context.Background(), step.fsys)
+		if (err == nil) != step.ok {
+			t.Fatal(err)
+		}
+		in := b.Inputs()
+		if !in.Concern("app/z.yaml") || !in.Concern("app/a.yaml") || in.Concern("app/b.yaml") == step.ok {
+			t.Errorf("step %d: %+v", i, in)
 		}
 	}
 }

@@ -3,19 +3,26 @@ package kustomize
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"sigs.k8s.io/yaml"
 )
 
-// decrypted returns what the file at name holds, where it is encrypted and the options say how to decrypt.
+// decrypted returns what the file at name holds.
 func (in *intake) decrypted(name string, content []byte) ([]byte, error) {
-	if in.limits.Decrypt == nil || !isEncrypted(content) {
+	if !isEncrypted(content) {
 		return content, nil
+	}
+	if in.limits.Decrypt == nil {
+		return nil, at(name, fmt.Errorf("%w by SOPS (set Options.Decrypt)", ErrEncrypted))
 	}
 	plain, err := in.limits.Decrypt(in.ctx, in.mounts.file(name), content)
 	if err != nil {
 		return nil, at(name, fmt.Errorf("decrypting: %w", err))
+	}
+	if len(plain) == 0 {
+		return nil, at(name, errors.New("decrypting: Options.Decrypt returned nothing"))
 	}
 	if int64(len(plain)) > in.limits.MaxFileBytes {
 		return nil, at(name, in.fileTooLarge())

@@ -115,6 +115,7 @@ func TestDecryptFails(t *testing.T) {
 		text    string
 	}{
 		"an error":   {func(context.Context, string, []byte) ([]byte, error) { return nil, boom }, boom, "a.yaml: decrypting: no key"},
+		"nothing":    {func(context.Context, string, []byte) ([]byte, error) { return nil, nil }, nil, "returned nothing"},
 		"too large":  {func(context.Context, string, []byte) ([]byte, error) { return make([]byte, 1000), nil }, ErrTooLarge, "MaxFileBytes"},
 		"not a file": {func(context.Context, string, []byte) ([]byte, error) { return []byte("hunter2: ["), nil }, nil, "a.yaml:1"},
 	} {
@@ -129,10 +130,15 @@ func TestDecryptFails(t *testing.T) {
 	}
 }
 
-// TestWithoutDecryptEncryptedFilesAreAsKustomizeHasThem keeps the metadata.
-func TestWithoutDecryptEncryptedFilesAreAsKustomizeHasThem(t *testing.T) {
-	fsys := fstest.MapFS{"a.yaml": file(sopsFiles["secret.yaml"])}
-	objects, err := Build(context.Background(), fsys, ".", Options{})
+// TestEncryptedFilesAreBuiltAsTheyAreOnlyWhereAskedFor keeps what cannot be read from being applied.
+func TestEncryptedFilesAreBuiltAsTheyAreOnlyWhereAskedFor(t *testing.T) {
+	fsys := fstest.MapFS{"app/a.yaml": file(sopsFiles["secret.yaml"])}
+	objects, err := Build(context.Background(), fsys, "app", Options{})
+	if !errors.Is(err, ErrEncrypted) || objects != nil || err.Error() != "building app: app/a.yaml: encrypted by SOPS (set Options.Decrypt)" {
+		t.Errorf("%v, %v", objects, err)
+	}
+	same := func(_ context.Context, _ string, content []byte) ([]byte, error) { return content, nil }
+	objects, err = Build(context.Background(), fsys, "app", Options{Decrypt: same})
 	if err != nil || objects[0].Object["sops"] == nil {
 		t.Errorf("%v, %v", objects, err)
 	}

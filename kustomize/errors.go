@@ -33,6 +33,9 @@ var (
 	// ErrDuplicate says that two objects have one identity: group, kind, namespace and name.
 	ErrDuplicate = errors.New("duplicate object")
 
+	// ErrEncrypted says that a file is encrypted, and that [Options] have no Decrypt.
+	ErrEncrypted = errors.New("encrypted")
+
 	// ErrUnknownVariable says that an expression has a name for which [Variables] has no value, and no default.
 	ErrUnknownVariable = errors.New("unknown variable")
 

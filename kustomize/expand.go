@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -57,7 +58,8 @@ func nameOf(err error) string {
 func (s *substituter) evaluate(e *expression) (text string, left bool) {
 	l := s.lookUp(e.name)
 	if l.err != nil {
-		s.reportOnce(e.name, l.err)
+		s.report(e.name, l.err)
+		s.fatal = cmp.Or[error](s.fatal, &s.problems) // who fails to answer once is not asked again
 		return "", false
 	}
 	if e.op == opDefault && !l.found || e.op == opDefaultOrEmpty && l.value == "" {

@@ -24,10 +24,12 @@ type RemoteInputs struct {
 }
 
 // Concern says whether the build can come out differently where the file at name has changed, come or gone. Symbolic links
-// are for the caller to resolve.
+// are for the caller to resolve, and what is in Remote has to be asked by itself. Where nothing is known, since nothing was
+// built yet or name is none that a file can have in an [fs.FS], it says yes.
 func (in Inputs) Concern(name string) bool {
-	if !fs.ValidPath(name) {
-		return false
+	name = path.Clean(name)
+	if !fs.ValidPath(name) || in.Files == nil && in.Folders == nil && in.Absent == nil {
+		return true
 	}
 	for at := name; at != "."; at = path.Dir(at) {
 		if contains(in.Absent, at) { // as a folder is until there is a file in it, of whatever name
@@ -61,4 +63,20 @@ func contains(sorted []string, name string) bool {
 func within(sorted []string, dir string) bool {
 	i, _ := slices.BinarySearch(sorted, dir+"/")
 	return dir == "." && len(sorted) > 0 || i < len(sorted) && strings.HasPrefix(sorted[i], dir+"/")
+}
+
+// with is what two builds depended on, of which one or the other is to come again.
+func (in Inputs) with(other Inputs) Inputs {
+	return Inputs{
+		Files:   united(in.Files, other.Files),
+		Folders: united(in.Folders, other.Folders),
+		Absent:  united(in.Absent, other.Absent),
+		Remote:  slices.Concat(in.Remote, other.Remote),
+	}
+}
+
+func united(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }

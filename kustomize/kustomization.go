@@ -42,7 +42,11 @@ func (s *scanner) kustomization(dir string) (*kustomization, error) {
 		return nil, at(file, err)
 	}
 	k := &kustomization{dir: dir, file: file, content: content}
-	if err := k.parse(content); err != nil {
+	err = k.parse(content)
+	if err == nil {
+		err = guardKeys(content)
+	}
+	if err != nil {
 		return nil, at(file, err)
 	}
 	s.known[dir] = k

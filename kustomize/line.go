@@ -3,6 +3,7 @@ package kustomize
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"unicode"
 
@@ -100,4 +101,33 @@ func scalarOf(n *yaml.Node, key string) string {
 		return v.Value
 	}
 	return ""
+}
+
+// guardKeys refuses a kustomization in which a key is there twice, of which kustomize would take the last without a word: a
+// second list of resources in place of the first.
+func guardKeys(content []byte) error {
+	var doc yaml.Node
+	if yaml.NewDecoder(bytes.NewReader(unixLines(content))).Decode(&doc) != nil {
+		return nil // kustomize has read it, and so it is JSON with tabs, or the like
+	}
+	return repeatedKey(&doc)
+}
+
+func repeatedKey(n *yaml.Node) error {
+	if n.Kind == yaml.MappingNode {
+		lines := make(map[string]int, len(n.Content)/2)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if first, ok := lines[key.Value]; ok && key.Kind == yaml.ScalarNode {
+				return atLine(key.Line, fmt.Errorf("key %s is there twice, in line %d too", shown(key.Value), first))
+			}
+			lines[key.Value] = key.Line
+		}
+	}
+	for _, child := range n.Content {
+		if err := repeatedKey(child); err != nil {
+			return err
+		}
+	}
+	return nil
 }

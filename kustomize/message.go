@@ -14,6 +14,7 @@ const maxText = 300
 // or what is quoted of it where somebody on the way made a string of it. It is one line. What comes after that, kustomize
 // uses to print objects and configurations, which may be Secrets.
 func plainText(err error) string {
+	whole := err.Error()
 	for {
 		inner := errors.Unwrap(err)
 		if inner == nil {
@@ -29,8 +30,15 @@ func plainText(err error) string {
 		}
 		text = inner
 	}
+	if where := jsonPatchStep.FindString(whole); where != "" && !strings.Contains(text, where) {
+		text = where + ": " + text
+	}
 	return firstLine(withoutContent(text))
 }
+
+// jsonPatchStep is what says which step of a JSON patch cannot be done, by its path.
+var jsonPatchStep = regexp.MustCompile(
+	`error in \w+ for path: '[^'\s]*'|\w+ operation does not apply: doc is missing [a-z ]*(?:path|key): [^\s:]+|testing value \S+ failed`)
 
 // quotedInput finds the places where kustomize puts what it works on into its messages: objects, patches, values.
 var quotedInput = regexp.MustCompile("(?s)(?:\\{\"|map\\[|&?\\[?&?\\{|\\[patch: | for value ).*|(!!\\w+) `[^`]*`")

@@ -30,8 +30,10 @@ type Options struct {
 	// Decrypt is asked for what an encrypted file holds, before anything else looks into it. Encrypted are files that
 	// SOPS has written, in any of its formats, by the metadata that it leaves in them; name is the file's path, or
 	// for what Remote returned "https://github.com/org/repo?ref=v1: path", content is all of it, and what it returns stays
-	// in memory. It may be called by several builds at once. An error of it ends the build, wrapped. Where it is nil such
-	// files are built as they are, as kustomize does.
+	// in memory. It may be called by several builds at once. An error of it, or an empty result, ends the build.
+	//
+	// Nil: an encrypted file is an error that matches [ErrEncrypted]. Kustomize would build it as it is, and so does a
+	// function that returns the content.
 	Decrypt func(ctx context.Context, name string, content []byte) ([]byte, error)
 
 	// Remote is asked for what a kustomization names outside the file system: a Git repository or the URL of a file. It

@@ -16,7 +16,8 @@ import (
 // Beside its own fields it has the sortOptions and the buildMetadata of the folder's kustomization, which kustomize takes
 // from the uppermost kustomization only. An error in it names the file "Options.Overlay".
 type Overlay struct {
-	// Namespace is set on every object that has one, and in what refers to ServiceAccounts.
+	// Namespace is set on every object that has one, and in what refers to ServiceAccounts. An object of kind Namespace gets
+	// it for its name.
 	Namespace string `json:"namespace,omitempty"`
 
 	// NamePrefix and NameSuffix are added to the names of all objects but definitions and Namespaces, and where objects
@@ -51,7 +52,8 @@ type Overlay struct {
 	SortOptions *SortOptions `json:"sortOptions,omitempty"`
 
 	// BuildMetadata asks for originAnnotations, transformerAnnotations and managedByLabel. Paths in the annotations are
-	// relative to the folder that is built.
+	// relative to the folder that is built. The label's value has kustomize's version, which a program that imports it has
+	// to be linked with (-ldflags "-X sigs.k8s.io/kustomize/api/provenance.version=v5.8.0"): without, the label is not valid.
 	BuildMetadata []string `json:"buildMetadata,omitempty"`
 }
 
@@ -69,7 +71,7 @@ type Patch struct {
 	Target *Selector `json:"target,omitempty"` // what it is for; nil: the object that a strategic merge patch names
 }
 
-// Selector says which objects a patch is for. Fields that are empty match everything; group, version, kind, name and
+// Selector says which objects a patch is for; that there is none is no error. Fields that are empty match everything; group, version, kind, name and
 // namespace are regular expressions that have to match as a whole.
 type Selector struct {
 	Group              string `json:"group,omitempty"`
@@ -81,7 +83,8 @@ type Selector struct {
 	AnnotationSelector string `json:"annotationSelector,omitempty"` // the same for annotations
 }
 
-// Image says what becomes of the images that are called Name, be their tag or digest what it is.
+// Image says what becomes of the images that are called Name, be their tag or digest what it is. That there is none is no
+// error.
 type Image struct {
 	Name    string `json:"name,omitempty"`
 	NewName string `json:"newName,omitempty"`

@@ -137,7 +137,7 @@ func (t *tree) explain(err error) error {
 	}
 	r := &reason{text: plainText(err), original: err}
 	if strings.Contains(text, "produces ID conflict") {
-		r.text, r.sentinel = "namespace: two objects get one identity", ErrDuplicate
+		r.text, r.sentinel = "namespace: "+t.meeting(), ErrDuplicate
 	}
 	return at(file, r)
 }

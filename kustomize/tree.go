@@ -279,19 +279,11 @@ func (s *scanner) manifest(name string) error {
 func (s *scanner) reach(k *kustomization, field, ref string, w nameable) (string, entry, error) {
 	name, err := s.locate(k, ref, w)
 	if err != nil {
-		err = fmt.Errorf("%s: %w", field, err)
-		if isRemote(ref) {
-			err = k.atWord(field, ref, err)
-		}
-		return "", entry{}, err
+		return "", entry{}, k.atWord(field, ref, fmt.Errorf("%s: %w", field, err))
 	}
 	e, err := s.look(name)
 	if err != nil {
-		err = missing(field, ref, err)
-		if isRemote(ref) {
-			err = k.atWord(field, ref, err)
-		}
-		return "", entry{}, err
+		return "", entry{}, k.atWord(field, ref, missing(field, ref, err))
 	}
 	if e.dir && e.real != name {
 		s.tree.links[name] = e.real

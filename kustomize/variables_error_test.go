@@ -134,16 +134,15 @@ func TestVariablesRememberWhatTheyLookedUp(t *testing.T) {
 }
 
 func TestVariablesLookupFails(t *testing.T) {
-	broken := errors.New("the vault is sealed")
+	broken, asked := errors.New("the vault is sealed"), 0
 	_, err := buildVariables(variablesDeployment, Variables{Lookup: func(_ context.Context, name string) (string, bool, error) {
-		if name == "two" {
+		if asked++; name == "two" {
 			return "\xff", true, nil
 		}
 		return "x", false, broken
 	}})
-	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "looking up variable note: the vault is sealed") ||
-		strings.Count(err.Error(), "variable two is not UTF-8") != 1 {
-		t.Error(err)
+	if !errors.Is(err, broken) || strings.Count(err.Error(), "looking up variable note: the vault is sealed") != 1 || asked > 2 {
+		t.Errorf("asked %d times: %v", asked, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	_, err = Build(ctx, variablesFS(variablesDeployment), "app", Options{Variables: Variables{
