@@ -71,6 +71,7 @@ func (s *scanner) operations(content []byte) error {
 	}
 	s.growth.size = max(s.growth.size, s.largest(), int64(len(content)))
 	for _, op := range ops {
+		s.printing.operation(op)
 		if op["op"] != "copy" && op["op"] != "move" {
 			continue
 		}
@@ -101,6 +102,7 @@ func (s *scanner) replaced(r types.Replacement) error {
 	from := replacementPath(r.Source.FieldPath)
 	for _, t := range r.Targets {
 		for _, path := range t.FieldPaths {
+			s.printing.field(path)
 			if err := s.growth.copied(from, replacementPath(path), s.limits); err != nil {
 				return err
 			}

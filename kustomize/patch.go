@@ -102,9 +102,11 @@ func (s *scanner) checkPatch(content []byte) error {
 		return err
 	}
 	for _, n := range nodes {
-		if _, err := toObject(n.YNode()); err != nil {
+		m, err := toObject(n.YNode())
+		if err != nil {
 			return err
 		}
+		s.printing.value(m)
 	}
 	return nil
 }

@@ -125,6 +125,8 @@ func (s *scanner) envFiles(k *kustomization, field string, refs []string) error 
 			return at(name, errors.New("is not UTF-8 text"))
 		}
 		for i, line := range bytes.Split(content, windowsEnd[1:]) {
+			key, _, _ := bytes.Cut(bytes.TrimSpace(line), []byte("="))
+			s.tree.fragile = s.tree.fragile || len(key) > 0 && key[0] != '#' && isOddKey(string(key))
 			if len(line) > maxEnvLine {
 				return at(name, atLine(i+1, fmt.Errorf("%w: a line may have %d bytes", ErrTooLarge, maxEnvLine)))
 			}

@@ -50,6 +50,7 @@ type scanner struct {
 	objects      int
 	work         int64
 	growth       growth
+	printing     printing
 }
 
 // scanTree reads the kustomization in dir and all that it refers to, and records in found what it has looked at.
@@ -97,6 +98,9 @@ func (s *scanner) scan(dir string) (*tree, error) {
 	if s.tree.plain {
 		return s.tree, nil
 	}
+	if err := s.checkPrinting(); err != nil {
+		return nil, err
+	}
 	if err := s.replaceAddresses(); err != nil {
 		return nil, err
 	}
@@ -138,6 +142,7 @@ func (s *scanner) visit(k *kustomization) error {
 func (s *scanner) references(k *kustomization) error {
 	for _, follow := range []func(*kustomization) error{
 		s.resources, s.components, s.openAPI, s.crds, s.configurations, s.kvSources, s.helm, s.patches, s.replacements, s.plugins,
+		s.printable,
 	} {
 		if err := follow(k); err != nil {
 			return err
