@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"sync"
 
@@ -67,6 +68,12 @@ func (b *Builder) Inputs() Inputs {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.latest
+}
+
+// Format implements [fmt.Formatter]: every verb prints the folder and the options. What else is in b holds references, and
+// formatting a field that is not exported would show all of them, credentials too.
+func (b *Builder) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "{Dir:%s Options:%+v}", b.Dir, b.Options)
 }
 
 func (b *Builder) last() *built {

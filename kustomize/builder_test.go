@@ -3,6 +3,7 @@ package kustomize
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -452,6 +453,27 @@ func TestInputsAfterAMistakeThatWasTakenBack(t *testing.T) {
 		in := b.Inputs()
 		if !in.Concern("app/z.yaml") || !in.Concern("app/a.yaml") || in.Concern("app/b.yaml") == step.ok {
 			t.Errorf("step %d: %+v", i, in)
+		}
+	}
+}
+
+// TestPrintingABuilderShowsNoSecrets prints it after a build with credentials in a reference and in a variable.
+func TestPrintingABuilderShowsNoSecrets(t *testing.T) {
+	b := &Builder{Dir: ".", Options: Options{
+		Remote: func(context.Context, Reference) (fs.FS, error) {
+			return fstest.MapFS{"kustomization.yaml": file("resources: [a.yaml]\n"), "a.yaml": file(oneObject + "data: {a: '${v}'}\n")}, nil
+		},
+		Variables: Variables{Values: map[string]string{"v": "s3cret"}},
+	}}
+	fsys := fstest.MapFS{"kustomization.yaml": file("resources: ['https://user:s3cret@h/o/r?ref=v1&token=s3cret']\n")}
+	if _, err := b.Build(context.Background(), fsys); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		for _, printed := range []any{b, b.Inputs(), b.Options} {
+			if text := fmt.Sprintf(verb, printed); strings.Contains(text, "s3cret") {
+				t.Errorf("%s: %s", verb, text)
+			}
 		}
 	}
 }
