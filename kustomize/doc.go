@@ -71,7 +71,7 @@
 // as 2ⁿ; aliases in YAML by what they expand to. Some input is known to end the process if it reaches kustomize, by a
 // stack that overflows or by log.Fatal: an alias inside its own anchor, a custom resource's type that contains itself, an
 // object that cannot be printed, an empty key where a generator merges. It is found beforehand, and where that takes a look at
-// the result, by a second build. A panic is turned into an error.
+// the result, by a second build. A panic of kustomize is turned into an error.
 //
 // What JSON patches and replacements copy inside of objects, again and again perhaps, is reckoned beforehand and bounded by
 // [Options.MaxBytes]. The folders of a listing are bounded by [Options.MaxEntries], however many entries there are.

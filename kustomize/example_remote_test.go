@@ -2,6 +2,7 @@ package kustomize_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log"
@@ -31,19 +32,23 @@ func Example_remoteBase() {
 		if err != nil || u.Host != address.Host || ref.File {
 			return nil, fmt.Errorf("%v is not from %s", ref, address.Hostname())
 		}
-		opts := git.Options{Branch: ref.Ref} // a program that knows of tags tries them too
+		tries := []git.Options{{Tag: ref.Ref}, {Branch: ref.Ref}}
 		if commit.MatchString(ref.Ref) {
-			opts = git.Options{Commit: ref.Ref}
+			tries = []git.Options{{Commit: ref.Ref}}
 		}
-		origin, err := git.New(ref.URL, opts)
-		if err != nil {
-			return nil, err
+		for _, opts := range tries {
+			var origin source.Source
+			if origin, err = git.New(ref.URL, opts); err != nil {
+				return nil, err
+			}
+			var snapshot *source.Snapshot
+			if snapshot, err = origin.Fetch(ctx, source.Revision{}); err == nil {
+				return snapshot, nil // in memory: there is nothing to close
+			} else if !errors.Is(err, source.ErrNotFound) {
+				break
+			}
 		}
-		snapshot, err := origin.Fetch(ctx, source.Revision{})
-		if err != nil {
-			return nil, err
-		}
-		return snapshot.FS, nil // in memory: there is nothing to close
+		return nil, err
 	}
 
 	fsys := fstest.MapFS{"app/kustomization.yaml": {
