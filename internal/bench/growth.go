@@ -26,7 +26,7 @@ func (a *area) printGrowth(w io.Writer, rows []row) {
 		if !a.sized {
 			added = ""
 		}
-		fmt.Fprintf(w, "\ngrowth%s; x is to the column before\n\n%-12s %-*s", added, "work", a.whoWidth(), "who")
+		fmt.Fprintf(w, "\ngrowth%s; x is to the column before\n\n%-16s %-*s", added, "work", a.whoWidth(), "who")
 		for _, c := range a.growth {
 			for _, n := range counts {
 				fmt.Fprintf(w, " %18s", fmt.Sprintf("%s at %d", c.what, n))
@@ -43,7 +43,7 @@ func (a *area) printSteps(w io.Writer, rows []row, counts []int, size int) {
 		if r.N != counts[0] || r.Size != size {
 			continue
 		}
-		line := fmt.Sprintf("%-12s %-*s", r.family(), a.whoWidth(), r.Who)
+		line := fmt.Sprintf("%-16s %-*s", r.family(), a.whoWidth(), r.Who)
 		for _, c := range a.growth {
 			line += c.steps(rows, r, counts)
 		}
