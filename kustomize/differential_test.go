@@ -145,3 +145,24 @@ func FuzzTrees(f *testing.F) {
 		}
 	})
 }
+
+// TestNothingInFlowStyleIsBuiltAsByKustomize has values that are not there, which are null but in flow style.
+func TestNothingInFlowStyleIsBuiltAsByKustomize(t *testing.T) {
+	const item = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: {x: }, annotations: {y: }}, data: , spec: {x: &n , y: *n}}"
+	for _, text := range []string{
+		oneObject + "spec: {x, y: , z: [a: , b], d: ~, e: !!null , f: '', g: null}\n",
+		oneObject + "spec:\n  x:\n  y: [~]\n  z:\n  -\n",
+		oneObject + "a: &a\nb: *a\nspec: {x: *a}\n",
+		oneObject + "a: &a {x: &b , y: *b}\nb: {x: *a}\nc:\n  <<: *a\nd:\n- *a\n",
+		oneObject + "a: &a\n  x:\nb: {y: *a}\nc:\n  <<: *a\nd: {<<: *a}\n",
+		item + "\n", "kind: List\napiVersion: v1\nitems: [" + item + "]\n", "kind: List\napiVersion: v1\nitems:\n- " + item + "\n",
+		"kind: ConfigMapList\napiVersion: v1\nitems: [" + item + "]\n", "kind: ConfigMapList\napiVersion: v1\nitems:\n- " + item + "\n",
+	} {
+		for _, k := range []string{"", "namePrefix: x-\n", "patches: [{patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, more: {x: }}'}]\n"} {
+			fsys := fstest.MapFS{"app/kustomization.yaml": file("resources: [a.yaml]\n" + k), "app/a.yaml": file(text)}
+			if difference, built := differ(t, fsys, "app"); difference != "" || !built {
+				t.Errorf("%q, %q: built %v, %s", text, k, built, difference)
+			}
+		}
+	}
+}

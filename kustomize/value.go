@@ -24,26 +24,32 @@ func toObject(n *yaml.Node) (map[string]any, error) {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("%w: it is %s", ErrNotObject, kindName(n))
 	}
-	m, err := toMap(n)
+	m, err := toMap(n, false)
 	if errors.Is(err, errReprint) {
 		return reprinted(whole)
 	}
 	return m, err
 }
 
-func toValue(n *yaml.Node) (any, error) {
+// toValue is told whether n stands in flow style, {a: b} or [a, b], or in something that does. Nothing at all is null, but
+// there kustomize prints it as the empty string.
+func toValue(n *yaml.Node, flow bool) (any, error) {
 	switch n.Kind {
 	case yaml.MappingNode:
-		return toMap(n)
+		return toMap(n, flow)
 	case yaml.SequenceNode:
-		return toSlice(n)
+		return toSlice(n, flow)
 	case yaml.ScalarNode:
+		if flow && n.Value == "" && n.Tag == yaml.NodeTagNull && n.Style == 0 {
+			return "", nil
+		}
 		return toScalar(n)
 	}
 	return nil, atLine(n.Line, fmt.Errorf("cannot take %s for a value", kindName(n)))
 }
 
-func toMap(n *yaml.Node) (map[string]any, error) {
+func toMap(n *yaml.Node, flow bool) (map[string]any, error) {
+	flow = flow || n.Style&yaml.FlowStyle != 0
 	m := make(map[string]any, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, node := n.Content[i], n.Content[i+1]
@@ -53,7 +59,7 @@ func toMap(n *yaml.Node) (map[string]any, error) {
 		if _, ok := m[key.Value]; ok {
 			return nil, atLine(key.Line, fmt.Errorf("key %q is there twice", key.Value))
 		}
-		v, err := toValue(node)
+		v, err := toValue(node, flow)
 		if err != nil {
 			return nil, err
 		}
@@ -62,10 +68,11 @@ func toMap(n *yaml.Node) (map[string]any, error) {
 	return m, nil
 }
 
-func toSlice(n *yaml.Node) ([]any, error) {
+func toSlice(n *yaml.Node, flow bool) ([]any, error) {
+	flow = flow || n.Style&yaml.FlowStyle != 0
 	s := make([]any, len(n.Content))
 	for i, node := range n.Content {
-		v, err := toValue(node)
+		v, err := toValue(node, flow)
 		if err != nil {
 			return nil, err
 		}
@@ -138,7 +145,7 @@ func reprinted(n *yaml.Node) (map[string]any, error) {
 		return nil, atLine(n.Line, &reason{text: "kustomize cannot print a text that begins with a tab; quote it", original: err})
 	}
 	quoteTexts(&read)
-	m, err := toMap(read.Content[0])
+	m, err := toMap(read.Content[0], false)
 	var e *Error
 	if errors.As(err, &e) {
 		err = atLine(n.Line, e.Err)
@@ -146,10 +153,14 @@ func reprinted(n *yaml.Node) (map[string]any, error) {
 	return m, err
 }
 
-// quoteTexts has the texts below n survive: kustomize unfolds most lists by way of JSON, in which they are quoted.
+// quoteTexts has the texts below n survive, and what is nothing be null: kustomize unfolds most lists by way of JSON, in which
+// they are.
 func quoteTexts(n *yaml.Node) {
 	if n.Kind == yaml.ScalarNode && changesInPrint(n) {
 		n.Style = yaml.DoubleQuotedStyle
+	}
+	if n.Kind == yaml.ScalarNode && n.Tag == yaml.NodeTagNull && n.Value == "" {
+		n.Value = "null"
 	}
 	for _, child := range n.Content {
 		quoteTexts(child)
