@@ -197,3 +197,23 @@ func TestHostileYAML(t *testing.T) {
 		}
 	}
 }
+
+// TestGeneratorsOfManyKeysAreBounded has as many as would keep kustomize busy for minutes.
+func TestGeneratorsOfManyKeysAreBounded(t *testing.T) {
+	var env, literals strings.Builder
+	for i := range 60_000 {
+		fmt.Fprintf(&env, "k%d=v\n", i)
+		fmt.Fprintf(&literals, "  - k%d=v\n", i)
+	}
+	for name, kustomization := range map[string]string{
+		"env file": "configMapGenerator: [{name: a, envs: [env]}]\n",
+		"literals": "secretGenerator:\n- name: a\n  literals:\n" + literals.String(),
+	} {
+		fsys := fstest.MapFS{"kustomization.yaml": {Data: []byte(kustomization)}, "env": {Data: []byte(env.String())}}
+		_, err := Build(context.Background(), fsys, ".", Options{})
+		var e *Error
+		if !errors.Is(err, ErrTooLarge) || !errors.As(err, &e) || e.File != "kustomization.yaml" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

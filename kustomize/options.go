@@ -67,7 +67,8 @@ type Options struct {
 	// MaxWork is how much kustomize may have to do to parse what it is given: the number of YAML nodes, each times the
 	// number of maps that it is in, and for each map the square of the number of its keys by 64. That is about how often
 	// it copies something, aliases or not, and a million takes about a second. A few kilobytes of maps inside of maps
-	// would keep it busy for hours. Trees that only list resources need none of it.
+	// would keep it busy for hours. The keys of a generated object count as those of a map do. Trees that only list resources
+	// need none of it.
 	MaxWork int64
 
 	// MaxEntries is how many entries a build may see in folders that it lists because they have no kustomization, of whatever

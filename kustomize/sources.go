@@ -105,7 +105,14 @@ func (s *scanner) generator(k *kustomization, field string, g *types.GeneratorAr
 	if g.EnvSource != "" {
 		envs = append(envs[:len(envs):len(envs)], g.EnvSource)
 	}
-	return s.envFiles(k, field, envs)
+	lines, err := s.envFiles(k, field, envs)
+	if err != nil {
+		return err
+	}
+	// Kustomize looks for each key among those that are there already. See Options.MaxWork.
+	keys := int64(len(g.LiteralSources) + len(g.FileSources) + lines)
+	s.work = added(s.work, keys*keys/64)
+	return prefixed(field, s.limits.checkWork(s.work))
 }
 
 // unprintable looks for a text that kustomize prints in a way that cannot be read, and has the build rehearsed then.
@@ -115,24 +122,25 @@ func (s *scanner) unprintable(text []byte) {
 	}
 }
 
-func (s *scanner) envFiles(k *kustomization, field string, refs []string) error {
+func (s *scanner) envFiles(k *kustomization, field string, refs []string) (lines int, err error) {
 	for _, ref := range refs {
 		name, content, err := s.file(k, field, ref)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if !utf8.Valid(content) {
-			return at(name, errors.New("is not UTF-8 text"))
+			return 0, at(name, errors.New("is not UTF-8 text"))
 		}
+		lines += bytes.Count(content, windowsEnd[1:]) + 1
 		for i, line := range bytes.Split(content, windowsEnd[1:]) {
 			key, _, _ := bytes.Cut(bytes.TrimSpace(line), []byte("="))
 			s.tree.fragile = s.tree.fragile || len(key) > 0 && key[0] != '#' && isOddKey(string(key))
 			if len(line) > maxEnvLine {
-				return at(name, atLine(i+1, fmt.Errorf("%w: a line may have %d bytes", ErrTooLarge, maxEnvLine)))
+				return 0, at(name, atLine(i+1, fmt.Errorf("%w: a line may have %d bytes", ErrTooLarge, maxEnvLine)))
 			}
 		}
 	}
-	return nil
+	return lines, nil
 }
 
 // maxEnvLine is where kustomize stops reading an env file without a word: the buffer of its bufio.Scanner.
