@@ -110,3 +110,26 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reader}
 		})
 	}
 }
+
+// TestDirectLeavesAnnotationsToKustomize has annotations without quotes, which a JSON patch makes numbers of.
+func TestDirectLeavesAnnotationsToKustomize(t *testing.T) {
+	for value, direct := range map[string]bool{
+		"1_000": false, "1000000": false, "1.50": false, "0x10": false, "1e3": false, "2020-01-01": false, "~": false,
+		"": false, "1000": true, "1.5": true, "true": true, "yes": true, "text": true, `"1000"`: true,
+	} {
+		fsys := files(`
+-- app/kustomization.yaml --
+resources: [a.yaml]
+patches: [{target: {kind: ConfigMap}, patch: '[{"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}]'}]
+-- app/a.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: a
+  annotations:
+    note: ` + value + "\n")
+		if built, isDirect := checkDirect(t, fsys); !built || isDirect != direct {
+			t.Errorf("%s: built: %v, direct: %v", value, built, isDirect)
+		}
+	}
+}

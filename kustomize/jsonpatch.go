@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // patchJSON applies a JSON patch to the object. All numbers become floats on the way, as they do with kustomize.
@@ -16,6 +17,8 @@ func (o *item) patchJSON(patch jsonpatch.Patch) error {
 	for key, value := range o.annotations() {
 		if strings.HasPrefix(key, internalPrefix) {
 			notes[key] = value
+		} else if !isSameInJSON(value) {
+			return errUnsure
 		}
 	}
 	if o.shared {
@@ -53,6 +56,19 @@ func (o *item) patchJSON(patch jsonpatch.Patch) error {
 		return errUnsure
 	}
 	return o.check()
+}
+
+// isSameInJSON says whether an annotation has the same text after a JSON patch even if it had no quotes. It is a text here from
+// the beginning; to kustomize 1_000 is a number still, and 1000 then, as 1000000 is 1e+06.
+func isSameInJSON(value any) bool {
+	text, ok := value.(string)
+	if !ok {
+		_, ok = value.(*sharedText) // of an overlay
+		return ok
+	}
+	n := scalarNode("", text)
+	n.Tag = n.ShortTag()
+	return n.Tag == yaml.NodeTagString || spellingOf(n) == exact && (n.Tag != yaml.NodeTagInt || len(text) <= 6)
 }
 
 // fromFloats makes the numbers in a value those of unstructured objects. Kustomize writes floats as YAML has them, large ones
