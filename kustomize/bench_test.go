@@ -68,6 +68,9 @@ patches:
     metadata: {name: any}
     spec: {template: {spec: {containers: [{name: web, env: [{name: A, value: b}]}]}}}
 `
+	benchGenerator = `namespace: elsewhere
+configMapGenerator: [{name: settings, literals: [mode=fast, level=3]}]
+`
 	benchSchema = `openapi: {version: v1.35.0}
 `
 )
@@ -125,6 +128,13 @@ func BenchmarkOverlay(b *testing.B) {
 				benchmarkOurs(b, fsys)
 			}
 		})
+	}
+}
+
+// BenchmarkGenerated is about an overlay that generates a ConfigMap, as most do.
+func BenchmarkGenerated(b *testing.B) {
+	for _, n := range []int{1, 10, 100} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) { benchmarkBuild(b, benchTree(n, benchGenerator)) })
 	}
 }
 

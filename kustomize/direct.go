@@ -55,6 +55,7 @@ func (l *level) isDirect() bool {
 	rest.Namespace, rest.Labels, rest.CommonLabels, rest.CommonAnnotations = "", nil, nil, nil
 	rest.Images, rest.Replicas, rest.Patches = nil, nil, nil
 	rest.NamePrefix, rest.NameSuffix = "", ""
+	rest.ConfigMapGenerator, rest.SecretGenerator, rest.GeneratorOptions = nil, nil, nil
 	if !reflect.DeepEqual(rest, types.Kustomization{}) {
 		return false
 	}
@@ -107,20 +108,25 @@ func finishItems(items []*item) ([]map[string]any, error) {
 
 // directBuild is one build without kustomize.
 type directBuild struct {
-	ctx     context.Context
-	tree    *tree
-	factory *resource.Factory
-	scopes  scopes
-	schemas map[resid.Gvk]*mergeSchema
+	ctx       context.Context
+	tree      *tree
+	factory   *resource.Factory
+	scopes    scopes
+	schemas   map[resid.Gvk]*mergeSchema
+	generated bool // there are objects that may get a hash of what patches make of them
 }
 
 func newDirectBuild(ctx context.Context, t *tree) *directBuild {
-	return &directBuild{ctx, t, provider.NewDefaultDepProvider().GetResourceFactory(), scopes{}, map[resid.Gvk]*mergeSchema{}}
+	factory := provider.NewDefaultDepProvider().GetResourceFactory()
+	return &directBuild{ctx: ctx, tree: t, factory: factory, scopes: scopes{}, schemas: map[resid.Gvk]*mergeSchema{}}
 }
 
 func (b *directBuild) objects() (objects []map[string]any, err error) {
 	defer recoverTo(&err)
 	items, err := b.build(b.tree.root, nil)
+	if err == nil {
+		err = addHashes(items)
+	}
 	if err == nil {
 		err = fixNames(items)
 	}
@@ -151,8 +157,11 @@ func (b *directBuild) build(l *level, items []*item) ([]*item, error) {
 	if err := checkUnique(items); err != nil {
 		return nil, err
 	}
+	items, err := b.generate(l, items)
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range l.components {
-		var err error
 		if items, err = b.build(c, items); err != nil {
 			return nil, err
 		}

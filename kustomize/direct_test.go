@@ -87,7 +87,8 @@ func differing(got, want string) string {
 var directFields = []string{
 	"namespace", "labels", "includeSelectors", "includeTemplates", "includeVolumeClaimTemplates", "labels.fields",
 	"commonLabels", "commonAnnotations", "images", "replicas", "components", "metadata", "patches", "patches.json",
-	"patches.strategic", "patches.target", "patches.path", "namePrefix", "nameSuffix",
+	"patches.strategic", "patches.target", "patches.path", "namePrefix", "nameSuffix", "configMapGenerator", "secretGenerator",
+	"generatorOptions", "generator.behavior", "generator.options", "generator.literals", "generator.files", "generator.envs", "generator.env",
 }
 
 // TestDirectIsKustomize builds trees that are made at random, and wants of each field that there were some in which the

@@ -175,6 +175,9 @@ func (g *treeGen) container() map[string]any {
 			map[string]any{"name": "REF", "valueFrom": map[string]any{pick(g, "configMapKeyRef", "secretKeyRef"): map[string]any{"name": g.name(), "key": "k"}}},
 		}
 	})
+	g.maybe(c, "envFrom", 20, func() any {
+		return []any{map[string]any{pick(g, "configMapRef", "secretRef"): map[string]any{"name": g.name()}}}
+	})
 	g.maybe(c, "args", 20, func() any { return []any{"-a", "b"} })
 	g.maybe(c, "resources", 20, func() any { return map[string]any{"limits": map[string]any{"cpu": pick[any](g, 0.5, 1, "100m", nil)}} })
 	return c
@@ -192,6 +195,8 @@ func (g *treeGen) podSpec() any {
 	g.maybe(spec, "volumes", 30, func() any {
 		return []any{
 			map[string]any{"name": "v", "configMap": map[string]any{"name": g.name(), "mode": 420}},
+			map[string]any{"name": "s", "secret": map[string]any{"secretName": g.name()}},
+			map[string]any{"name": "p", "projected": map[string]any{"sources": []any{map[string]any{"configMap": map[string]any{"name": g.name()}}}}},
 			map[string]any{"name": "i", "image": map[string]any{"reference": g.image()}},
 		}
 	})

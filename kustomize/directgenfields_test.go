@@ -25,7 +25,9 @@ func (g *treeGen) fields(dir string, k map[string]any) {
 		{"namePrefix", 7, func(string) any { return pick(g, "pre-", "q") }},
 		{"nameSuffix", 7, func(string) any { return pick(g, "-suf", "-1") }},
 		{"metadata", 6, func(string) any { return map[string]any{"name": "k"} }},
-		{"configMapGenerator", 3, func(string) any { return []any{map[string]any{"name": g.name(), "literals": []any{"a=b"}}} }},
+		{"configMapGenerator", 15, func(dir string) any { return g.generators(dir, "ConfigMap") }},
+		{"secretGenerator", 10, func(dir string) any { return g.generators(dir, "Secret") }},
+		{"generatorOptions", 7, func(string) any { return g.generatorOptions() }},
 		{"buildMetadata", 1, func(string) any { return []any{"originAnnotations"} }},
 		{"sortOptions", 1, func(string) any { return map[string]any{"order": "legacy"} }},
 	} {

@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
@@ -48,6 +49,9 @@ func (b *directBuild) newPatching(l *level, p types.Patch) (patching, error) {
 		merge = nil
 	}
 	if ops != nil && p.Target == nil || p.Target != nil && len(merge) > 1 {
+		return none, errUnsure
+	}
+	if b.generated && slices.ContainsFunc(merge, func(r *resource.Resource) bool { return hasOddStyle(r.YNode()) }) {
 		return none, errUnsure
 	}
 	return patching{p.Target, merge, ops}, nil

@@ -107,10 +107,11 @@
 // # Speed, and builds side by side
 //
 // Kustomize compares each object with each other, several times. A tree whose kustomizations only have resources,
-// components, namespace, labels, annotations, images, replicas, patches, name prefixes and suffixes is therefore built
-// without it, on the objects as they were parsed, in linear time. What kustomize would refuse, or might do in another way
-// than is known here, goes through kustomize as a whole: generators, replacements, vars, configurations, custom schemas, but
-// also a patch with directives on lists that lack keys. The result is the same in either way, and so are the errors; trees made
+// components, namespace, labels, annotations, images, replicas, patches, name prefixes and suffixes, and generate ConfigMaps
+// and Secrets, is therefore built without it, on the objects as they were parsed, in linear time. What kustomize would refuse,
+// or might do in another way than is known here, goes through kustomize as a whole: replacements, vars, configurations, custom
+// schemas, plugins, but also a patch with directives on lists that lack keys, a generator that merges into an object that was
+// not generated, or one of a text that begins or ends with a blank line. The result is the same in either way, and so are the errors; trees made
 // at random hold one to the other. A program that is built with another version of kustomize than this package knows goes
 // through that one always. Where kustomize is needed, bases that only list files are given to it as one file.
 //

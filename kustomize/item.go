@@ -162,7 +162,7 @@ func isForeignNote(key string) bool {
 // isOwnNote says whether an annotation is one that the direct path makes itself.
 func isOwnNote(key string) bool {
 	switch key {
-	case previousNames, previousNamespaces, previousKinds, prefixesNote, suffixesNote:
+	case previousNames, previousNamespaces, previousKinds, prefixesNote, suffixesNote, behaviorNote, needsHashNote:
 		return true
 	}
 	return false

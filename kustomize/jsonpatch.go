@@ -58,8 +58,8 @@ func (o *item) patchJSON(patch jsonpatch.Patch) error {
 	return o.check()
 }
 
-// isSameInJSON says whether an annotation has the same text after a JSON patch even if it had no quotes. It is a text here from
-// the beginning; to kustomize 1_000 is a number still, and 1000 then, as 1000000 is 1e+06.
+// isSameInJSON says whether an annotation has the same text after a JSON patch even if it had no quotes. It is a text here
+// from the beginning; to kustomize 1_000 is a number still, and 1000 then, as 1000000 is 1e+06.
 func isSameInJSON(value any) bool {
 	text, ok := value.(string)
 	if !ok {
