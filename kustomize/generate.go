@@ -163,7 +163,7 @@ func (g *generation) absorb(made resmap.ResMap) error {
 
 // item is what kustomize has generated.
 func (g *generation) item(r *resource.Resource) (*item, error) {
-	object, err := toMap(r.YNode())
+	object, err := toMap(r.YNode(), false)
 	if err != nil {
 		return nil, errUnsure
 	}

@@ -59,7 +59,7 @@ func (w *nodeWriter) shared(s *sharedText) *yaml.Node {
 // value is toValue but for shared texts.
 func (w *nodeWriter) value(n *yaml.Node) (any, error) {
 	if len(w.texts) == 0 {
-		return toValue(n)
+		return toValue(n, false)
 	}
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -83,7 +83,7 @@ func (w *nodeWriter) value(n *yaml.Node) (any, error) {
 		}
 		return s, nil
 	}
-	v, err := toValue(n)
+	v, err := toValue(n, false)
 	s, ok := w.texts[n]
 	if !ok || err != nil {
 		return v, err
