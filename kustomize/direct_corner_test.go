@@ -111,11 +111,13 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reader}
 	}
 }
 
-// TestDirectLeavesAnnotationsToKustomize has annotations without quotes, which a JSON patch makes numbers of.
+// TestDirectLeavesAnnotationsToKustomize has annotations without quotes, which a JSON patch makes numbers of, and others with
+// blank lines at their end, which it has printed in another style.
 func TestDirectLeavesAnnotationsToKustomize(t *testing.T) {
 	for value, direct := range map[string]bool{
 		"1_000": false, "1000000": false, "1.50": false, "0x10": false, "1e3": false, "2020-01-01": false, "~": false,
 		"": false, "1000": true, "1.5": true, "true": true, "yes": true, "text": true, `"1000"`: true,
+		">+\n      first\n      last: 1\n\n  labels: {x: y}": false, `"first\n\n\n"`: false, "|+\n      first\n\n\n  labels: {x: y}": false,
 	} {
 		fsys := files(`
 -- app/kustomization.yaml --

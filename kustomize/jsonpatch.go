@@ -91,6 +91,10 @@ func (o *item) fromFloats(value any) (any, error) {
 			}
 			v[i] = changed
 		}
+	case string:
+		if isOddInPrint(v) {
+			return nil, errUnsure // kustomize has it in another style from here
+		}
 	case float64:
 		if v >= 1e6 || v <= -1e6 || v != float64(int64(v)) {
 			o.spelling = oddNumbers
