@@ -174,6 +174,9 @@ func (b *directBuild) build(l *level, items []*item) ([]*item, error) {
 
 // take adds copies of the objects in a manifest: another kustomization may list it too, and kustomize may be needed yet.
 func (b *directBuild) take(items []*item, m manifest) ([]*item, error) {
+	if m.spelling == oddTexts {
+		return nil, errUnsure
+	}
 	for _, object := range m.objects {
 		o := &item{object: runtime.DeepCopyJSON(object), spelling: m.spelling, scopes: b.scopes}
 		for key, value := range o.annotations() {

@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
@@ -17,7 +18,7 @@ func (o *item) patchJSON(patch jsonpatch.Patch) error {
 	for key, value := range o.annotations() {
 		if strings.HasPrefix(key, internalPrefix) {
 			notes[key] = value
-		} else if !isSameInJSON(value) {
+		} else if !isSameInJSON(value, moves(patch)) {
 			return errUnsure
 		}
 	}
@@ -59,8 +60,9 @@ func (o *item) patchJSON(patch jsonpatch.Patch) error {
 }
 
 // isSameInJSON says whether an annotation has the same text after a JSON patch even if it had no quotes. It is a text here
-// from the beginning; to kustomize 1_000 is a number still, and 1000 then, as 1000000 is 1e+06.
-func isSameInJSON(value any) bool {
+// from the beginning; to kustomize 1_000 is a number still, and 1000 then, as 1000000 is 1e+06. One that moved elsewhere
+// stays a number there.
+func isSameInJSON(value any, moved bool) bool {
 	text, ok := value.(string)
 	if !ok {
 		_, ok = value.(*sharedText) // of an overlay
@@ -68,7 +70,14 @@ func isSameInJSON(value any) bool {
 	}
 	n := scalarNode("", text)
 	n.Tag = n.ShortTag()
-	return n.Tag == yaml.NodeTagString || spellingOf(n) == exact && (n.Tag != yaml.NodeTagInt || len(text) <= 6)
+	return n.Tag == yaml.NodeTagString || !moved && spellingOf(n) == exact && (n.Tag != yaml.NodeTagInt || len(text) <= 6)
+}
+
+// moves says whether a patch can put a value in another place, or looks at one.
+func moves(patch jsonpatch.Patch) bool {
+	return slices.ContainsFunc(patch, func(op jsonpatch.Operation) bool {
+		return op.Kind() == "copy" || op.Kind() == "move" || op.Kind() == "test"
+	})
 }
 
 // fromFloats makes the numbers in a value those of unstructured objects. Kustomize writes floats as YAML has them, large ones

@@ -17,6 +17,7 @@ const (
 	exact        spelling = iota // all of it: there is one way to spell the values
 	oddNumbers                   // all but how numbers are spelt, such as 0644
 	oddSpellings                 // not all
+	oddTexts                     // and a text has more in the end than its value says, once kustomize has printed it
 )
 
 func spellingOf(n *yaml.Node) spelling {
@@ -25,6 +26,9 @@ func spellingOf(n *yaml.Node) spelling {
 	}
 	if n.Kind != yaml.ScalarNode {
 		return exact
+	}
+	if n.Style&(yaml.FoldedStyle|yaml.LiteralStyle) != 0 && strings.HasSuffix(n.Value, "\n\n") {
+		return oddTexts
 	}
 	switch n.Tag {
 	case yaml.NodeTagString:

@@ -46,7 +46,7 @@ type scanner struct {
 	known        map[string]*kustomization // by folder
 	parsed       map[string]manifest       // by file
 	named        map[string]bool           // files that something names
-	instructed   bool                      // an object has an annotation that tells kustomize what to do with it
+	instructed   bool                      // an object is for kustomize to print, or tells it what to do with it
 	objects      int
 	work         int64
 	growth       growth
@@ -271,7 +271,7 @@ func (s *scanner) manifest(name string) error {
 		}
 		m.file = name
 		s.parsed[name] = m
-		s.instructed = s.instructed || slices.ContainsFunc(m.objects, isForKustomize)
+		s.instructed = s.instructed || m.spelling == oddTexts || slices.ContainsFunc(m.objects, isForKustomize)
 	}
 	s.objects += len(m.objects)
 	s.work = added(s.work, m.work)
