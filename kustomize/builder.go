@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -14,7 +15,7 @@ import (
 //
 // Whether something has changed is asked of the file system where that has a method Identity(name string) (string, error),
 // as a source.Snapshot has, and found out by reading the same files where not. In either case a rebuild of what has not
-// changed costs a small part of a build: it copies the objects.
+// changed costs a small part of a build.
 //
 // The options must not change once it has built. Of their functions, Variables.Lookup and Remote are asked once in each call,
 // for each name and reference that the last build asked for, and Decrypt is taken to always say the same about the same
@@ -34,7 +35,9 @@ type built struct {
 	objects []*unstructured.Unstructured
 }
 
-// Build is [Build] of the folder in fsys. The objects are the caller's own, also where nothing was built.
+// Build is [Build] of the folder in fsys, but for whose the objects are: they are the Builder's, and are returned again as long
+// as nothing has changed. Like those of an informer's cache they are not to be changed: who wants to calls DeepCopy first. The
+// slice is the caller's own.
 func (b *Builder) Build(ctx context.Context, fsys fs.FS) ([]*unstructured.Unstructured, error) {
 	opts := b.Options.askingOnce()
 	last := b.last()
@@ -45,7 +48,7 @@ func (b *Builder) Build(ctx context.Context, fsys fs.FS) ([]*unstructured.Unstru
 		}
 		if same {
 			b.keep(last, last.found.inputs())
-			return copies(last.objects), nil
+			return slices.Clone(last.objects), nil
 		}
 	}
 	found := newRecord(fsys, true)
@@ -59,7 +62,7 @@ func (b *Builder) Build(ctx context.Context, fsys fs.FS) ([]*unstructured.Unstru
 		return nil, err
 	}
 	b.keep(&built{found, objects}, found.inputs())
-	return copies(objects), nil
+	return slices.Clone(objects), nil
 }
 
 // Inputs returns what the last call of Build depended on. If that failed, it is what the build depended on up to where it
@@ -117,30 +120,3 @@ func (o Options) askingOnce() Options {
 	}
 	return o
 }
-
-// copies returns copies of the objects, which many processors make where there are many.
-func copies(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
-	if objects == nil {
-		return nil
-	}
-	fresh := make([]*unstructured.Unstructured, len(objects))
-	var rest sync.WaitGroup
-	for first := 0; first < len(objects); first += copiesAtOnce {
-		last := min(first+copiesAtOnce, len(objects))
-		copyPart := func() {
-			for i := first; i < last; i++ {
-				fresh[i] = objects[i].DeepCopy()
-			}
-		}
-		if last == len(objects) {
-			copyPart()
-		} else {
-			rest.Go(copyPart)
-		}
-	}
-	rest.Wait()
-	return fresh
-}
-
-// copiesAtOnce are worth a goroutine.
-const copiesAtOnce = 250

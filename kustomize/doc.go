@@ -42,7 +42,7 @@
 // A [Builder] tells with [Builder.Inputs] which files its last build has read, which folders it has listed, and which names it
 // has looked for in vain: a file that appears there changes the build. Before it builds again it compares those with what
 // it finds now: by identity where the file system has a method Identity, as a Snapshot of package source has, and by content
-// where not. Where they are the same, and the variables and remote bases are too, it returns copies of the objects.
+// where not. Where they are the same, and the variables and remote bases are too, it returns the same objects, which nobody is to change.
 //
 // # Remote bases
 //

@@ -43,7 +43,7 @@ func ExampleOverlay() {
 // A Builder knows what its build depends on, and does not build where that has not changed.
 func ExampleBuilder() {
 	builder := &kustomize.Builder{Dir: "app"}
-	for range 2 { // the second time it copies the objects of the first
+	for range 2 { // the second time it returns the objects of the first
 		objects, err := builder.Build(context.Background(), web)
 		if err != nil {
 			fmt.Println(err)
