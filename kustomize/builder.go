@@ -32,6 +32,7 @@ type Builder struct {
 // built is a build that succeeded. Nothing in it is changed.
 type built struct {
 	found   *record
+	inputs  Inputs
 	objects []*unstructured.Unstructured
 }
 
@@ -47,21 +48,21 @@ func (b *Builder) Build(ctx context.Context, fsys fs.FS) ([]*unstructured.Unstru
 			return nil, located(b.Dir, err)
 		}
 		if same {
-			b.keep(last, last.found.inputs())
+			b.keep(last, last.inputs)
 			return slices.Clone(last.objects), nil
 		}
 	}
 	found := newRecord(fsys, true)
 	objects, err := recordedBuild(ctx, fsys, b.Dir, opts, found)
+	inputs := found.inputs()
 	if err != nil {
-		inputs := found.inputs()
 		if last != nil {
-			inputs = inputs.with(last.found.inputs())
+			inputs = inputs.with(last.inputs)
 		}
 		b.keep(last, inputs)
 		return nil, err
 	}
-	b.keep(&built{found, objects}, found.inputs())
+	b.keep(&built{found, inputs, objects}, inputs)
 	return slices.Clone(objects), nil
 }
 
