@@ -110,7 +110,7 @@ func showTree(fsys fstest.MapFS) string {
 }
 
 var firstSeed = flag.Uint64("seed", 1, "the first seed of TestGrownTrees")
-var seeds = flag.Uint64("seeds", 400, "how many TestGrownTrees tries")
+var seeds = flag.Uint64("seeds", 200, "how many TestGrownTrees tries")
 
 // TestGrownTreesAreBuiltAsByKustomize grows trees from seeds and compares byte for byte.
 func TestGrownTreesAreBuiltAsByKustomize(t *testing.T) {
