@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,13 +24,23 @@ import (
 type GitOptions struct {
 	User, Password string // basic authentication over HTTP, where User is set; the password over SSH too
 	Token          string // bearer authentication over HTTP, where set
+	// AuthorizedKeys may log in over SSH, as User where that is set, besides who knows the password.
+	AuthorizedKeys []ssh.PublicKey
 	// ClientCertificates has HTTPS insist on a certificate that [GitServer.ClientCertificate] is one of.
 	ClientCertificates bool
+
+	NoFilters   bool // partial clones are not served
+	TipsOnly    bool // in version 0 of the protocol, only what a reference points to is served, and no other commit
+	NoProtocol2 bool // version 2 is not spoken
 }
+
+// open tells whether everyone may read.
+func (o GitOptions) open() bool { return o.User == "" && o.Token == "" && len(o.AuthorizedKeys) == 0 }
 
 // A GitServer serves bare repositories by git's own http-backend and upload-pack.
 type GitServer struct {
 	HTTP, HTTPS, SSH  string          // base URLs, without a slash at the end
+	Daemon            string          // of git daemon, where everyone may read; else empty
 	CA                []byte          // PEM, of the certificate of HTTPS
 	ClientCertificate tls.Certificate // one that HTTPS takes
 	HostKey           ssh.PublicKey   // of SSH
@@ -59,7 +70,7 @@ func StartGit(opts GitOptions) (*GitServer, error) {
 		release()
 		return errors.Join(errs...)
 	})
-	for _, serve := range []func() (func() error, error){s.serveHTTP, s.serveHTTPS, s.serveSSH} {
+	for _, serve := range []func() (func() error, error){s.serveHTTP, s.serveHTTPS, s.serveSSH, s.serveDaemon} {
 		c, err := serve()
 		if err != nil {
 			return nil, errors.Join(err, s.close())
@@ -128,7 +139,7 @@ func (s *GitServer) handler() (http.Handler, error) {
 	}
 	backend := cgi.Handler{
 		Path:   filepath.Join(strings.TrimSpace(string(libexec)), "git-http-backend"),
-		Env:    append(gitEnvironment(), "GIT_PROJECT_ROOT="+s.dir, "GIT_HTTP_EXPORT_ALL=1"),
+		Env:    append(s.environment(), "GIT_PROJECT_ROOT="+s.dir, "GIT_HTTP_EXPORT_ALL=1"),
 		Logger: quiet,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -141,6 +152,9 @@ func (s *GitServer) handler() (http.Handler, error) {
 			return
 		}
 		h := backend
+		if s.opts.NoProtocol2 {
+			r.Header.Del("Git-Protocol")
+		}
 		if version := r.Header.Get("Git-Protocol"); version != "" {
 			h.Env = append(slices.Clone(h.Env), "GIT_PROTOCOL="+version)
 		}
@@ -156,13 +170,18 @@ func (s *GitServer) authorized(r *http.Request) bool {
 	return s.opts.User == "" || user == s.opts.User && password == s.opts.Password
 }
 
+// environment is that of the server's programs.
+func (s *GitServer) environment() []string {
+	return append(gitEnvironment(), "GIT_CONFIG_COUNT=3",
+		"GIT_CONFIG_KEY_1=uploadpack.allowFilter", "GIT_CONFIG_VALUE_1="+strconv.FormatBool(!s.opts.NoFilters),
+		"GIT_CONFIG_KEY_2=uploadpack.allowAnySHA1InWant", "GIT_CONFIG_VALUE_2="+strconv.FormatBool(!s.opts.TipsOnly))
+}
+
 // gitEnvironment keeps the configuration of the machine and of its user out.
 func gitEnvironment() []string {
 	return []string{
-		"HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_COUNT=3",
-		"GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
-		"GIT_CONFIG_KEY_1=uploadpack.allowFilter", "GIT_CONFIG_VALUE_1=true",
-		"GIT_CONFIG_KEY_2=uploadpack.allowAnySHA1InWant", "GIT_CONFIG_VALUE_2=true",
+		"HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
 		"PATH=" + os.Getenv("PATH"), "TZ=UTC", "LC_ALL=C",
 	}
 }

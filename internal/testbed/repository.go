@@ -35,6 +35,9 @@ func (r *Repository) HTTPSURL() string { return r.HTTPS + "/" + r.Name + ".git" 
 // SSHURL is the repository's address over SSH, without a user.
 func (r *Repository) SSHURL() string { return r.SSH + "/" + r.Name + ".git" }
 
+// DaemonURL is the repository's address over git daemon.
+func (r *Repository) DaemonURL() string { return r.Daemon + "/" + r.Name + ".git" }
+
 // Commit puts a commit with these files on top of main and returns its hash. The files' names are slash paths; a nil body
 // removes a file. What is not named stays.
 func (r *Repository) Commit(ctx context.Context, files map[string][]byte) (string, error) {

@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -46,17 +48,38 @@ func (s *GitServer) serveSSH() (func() error, error) {
 }
 
 func (s *GitServer) sshConfig() *ssh.ServerConfig {
-	if s.opts.User == "" {
+	if s.opts.User == "" && len(s.opts.AuthorizedKeys) == 0 {
 		return &ssh.ServerConfig{NoClientAuth: true, PublicKeyCallback: func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) {
 			return nil, nil
 		}}
 	}
-	return &ssh.ServerConfig{PasswordCallback: func(c ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
-		if c.User() != s.opts.User || string(password) != s.opts.Password {
-			return nil, errors.New("wrong user or password")
+	config := &ssh.ServerConfig{PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+		if !s.knows(c.User(), key) {
+			return nil, errors.New("unknown key")
 		}
 		return nil, nil
 	}}
+	if s.opts.User != "" {
+		config.PasswordCallback = func(c ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
+			if c.User() != s.opts.User || string(password) != s.opts.Password {
+				return nil, errors.New("wrong user or password")
+			}
+			return nil, nil
+		}
+	}
+	return config
+}
+
+func (s *GitServer) knows(user string, key ssh.PublicKey) bool {
+	return (s.opts.User == "" || user == s.opts.User) && slices.ContainsFunc(s.opts.AuthorizedKeys, func(k ssh.PublicKey) bool {
+		return bytes.Equal(k.Marshal(), key.Marshal())
+	})
+}
+
+// KnownHosts is the server's line for known_hosts.
+func (s *GitServer) KnownHosts() []byte {
+	host, port, _ := net.SplitHostPort(strings.TrimPrefix(s.SSH, "ssh://"))
+	return fmt.Appendf(nil, "[%s]:%s %s", host, port, ssh.MarshalAuthorizedKey(s.HostKey))
 }
 
 func (s *GitServer) serveConnection(conn net.Conn, config *ssh.ServerConfig) {
@@ -83,20 +106,29 @@ func (s *GitServer) serveConnection(conn net.Conn, config *ssh.ServerConfig) {
 // serveSession runs the one command that the client asks for and tells its exit status.
 func (s *GitServer) serveSession(channel ssh.Channel, requests <-chan *ssh.Request) {
 	defer channel.Close()
+	var version string // of Git's protocol
 	for request := range requests {
+		if request.Type == "env" {
+			var variable struct{ Name, Value string }
+			if ssh.Unmarshal(request.Payload, &variable) == nil && variable.Name == "GIT_PROTOCOL" && !s.opts.NoProtocol2 {
+				version = variable.Value
+			}
+			_ = request.Reply(version != "", nil)
+			continue
+		}
 		if request.Type != "exec" {
-			_ = request.Reply(request.Type == "env", nil)
+			_ = request.Reply(false, nil)
 			continue
 		}
 		var command struct{ Line string }
 		if err := ssh.Unmarshal(request.Payload, &command); err != nil {
 			return
 		}
-		cmd, err := s.command(command.Line)
+		cmd, err := s.command(command.Line, version)
 		_ = request.Reply(true, nil)
 		status := struct{ Status uint32 }{1}
 		if err == nil {
-			if err = pipe(cmd, channel); err == nil {
+			if err = pipe(cmd, channel, channel, channel.Stderr()); err == nil {
 				status.Status = 0
 			}
 		}
@@ -108,29 +140,29 @@ func (s *GitServer) serveSession(channel ssh.Channel, requests <-chan *ssh.Reque
 	}
 }
 
-// pipe runs the command with the channel as its input and output. It does not wait for the end of the input: the client
-// leaves it open until it has the exit status.
-func pipe(cmd *exec.Cmd, channel ssh.Channel) error {
+// pipe runs the command between two ends. It does not wait for the end of the input: the client leaves it open until it has
+// the exit status.
+func pipe(cmd *exec.Cmd, from io.Reader, to, said io.Writer) error {
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
 	}
 	go func() {
-		_, _ = io.Copy(in, channel)
+		_, _ = io.Copy(in, from)
 		_ = in.Close()
 	}()
-	cmd.Stdout, cmd.Stderr = channel, channel.Stderr()
+	cmd.Stdout, cmd.Stderr = to, said
 	return cmd.Run()
 }
 
 // command takes "git-upload-pack '/name.git'", with that path below the server's folder and nowhere else.
-func (s *GitServer) command(line string) (*exec.Cmd, error) {
+func (s *GitServer) command(line, version string) (*exec.Cmd, error) {
 	verb, path, _ := strings.Cut(line, " ")
 	if verb != "git-upload-pack" && verb != "git-receive-pack" {
 		return nil, fmt.Errorf("unknown command %q", verb)
 	}
 	path = filepath.Join(s.dir, filepath.Join("/", strings.Trim(path, "'")))
 	cmd := exec.Command("git", strings.TrimPrefix(verb, "git-"), path)
-	cmd.Env = gitEnvironment()
+	cmd.Env = append(s.environment(), "GIT_PROTOCOL="+version)
 	return cmd, nil
 }
