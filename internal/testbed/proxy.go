@@ -119,7 +119,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.note(r.Host)
 	if r.Method != http.MethodConnect {
-		forward := httputil.ReverseProxy{Rewrite: func(*httputil.ProxyRequest) {}, ErrorLog: quiet}
+		forward := httputil.ReverseProxy{
+			Rewrite: func(*httputil.ProxyRequest) {}, Transport: &http.Transport{DisableKeepAlives: true}, ErrorLog: quiet,
+		}
 		forward.ServeHTTP(w, r)
 		return
 	}
