@@ -25,7 +25,7 @@ func (t *daemon) Open(ctx context.Context, version int) (Conn, error) {
 		defer w.end()
 		return nil, t.site.secrets.clean(w.blame(err))
 	}
-	s := &stream{site: t.site, watch: w, version: version, in: conn, out: conn, close: conn.Close}
+	s := &stream{site: t.site, watch: w, version: version, in: conn, out: conn, close: func() error { return ignoreClosed(conn.Close()) }}
 	s.ended = func() error { return nil }
 	if _, err = conn.Write(t.request(version)); err == nil {
 		err = s.greet()
@@ -33,7 +33,7 @@ func (t *daemon) Open(ctx context.Context, version int) (Conn, error) {
 	if err != nil {
 		err = t.site.secrets.clean(w.blame(err))
 		w.end()
-		return nil, errors.Join(err, ignoreClosed(conn.Close()))
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }

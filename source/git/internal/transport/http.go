@@ -191,14 +191,14 @@ func (s *Session) exchange(ctx context.Context, q question) (*http.Response, err
 	if err != nil {
 		return nil, err
 	}
-	if err := judge(response, q.accept()); err != nil {
+	if err := s.judge(response, q.accept()); err != nil {
 		return nil, errors.Join(err, response.Body.Close())
 	}
 	return response, nil
 }
 
 // judge does not read what the server has to say: it is written for browsers, may be endless, and may repeat the request.
-func judge(response *http.Response, want string) error {
+func (s *Session) judge(response *http.Response, want string) error {
 	code := response.StatusCode
 	answer := fmt.Sprintf("the server answers %d %s", code, http.StatusText(code))
 	switch code {
@@ -214,7 +214,8 @@ func judge(response *http.Response, want string) error {
 	if got == want {
 		return nil
 	}
-	err := fmt.Errorf("there is no Git repository that is served by Git's smart protocol: the server answers %.100q", got)
+	err := fmt.Errorf("there is no Git repository that is served by Git's smart protocol: the server answers %s",
+		s.site.secrets.quote(got))
 	if strings.HasPrefix(got, "text/html") {
 		err = fmt.Errorf("%w, a page for browsers; where that is a login page, credentials are missing or wrong", err)
 	}

@@ -112,7 +112,7 @@ func stay(next *http.Request, via []*http.Request) error {
 		return errors.New("the server redirects a request that may not be redirected")
 	case !sameOrigin(via[len(via)-1].URL, next.URL):
 		return fmt.Errorf("the server redirects to %q, which is another origin: name that one if it is meant",
-			bounded(source.RedactURL(next.URL.String())))
+			source.RedactURL(next.URL.String())) // the caller cuts it, when it has no secrets any more
 	case len(via) >= maxRedirects:
 		return errors.New("the server redirects too often")
 	}
@@ -155,5 +155,3 @@ func strayed(via []*http.Request) bool {
 	}
 	return false
 }
-
-func bounded(text string) string { return text[:min(len(text), maxText)] }

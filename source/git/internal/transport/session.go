@@ -98,7 +98,7 @@ func (s *Session) authorized(
 	if err == nil && response.StatusCode == http.StatusUnauthorized && again {
 		next, err := s.site.keeper.credential(ctx, &credential)
 		if err != nil {
-			return nil, errors.Join(judge(response, ""), err, response.Body.Close())
+			return nil, errors.Join(s.judge(response, ""), err, response.Body.Close())
 		}
 		if !next.same(credential) {
 			finish(ctx, response.Body)

@@ -21,7 +21,7 @@ type watch struct {
 	ctx    context.Context
 	parent context.Context
 	cancel context.CancelCauseFunc
-	limit  time.Duration
+	limit  time.Duration // of silence
 
 	mu      sync.Mutex
 	timer   *time.Timer
@@ -31,7 +31,8 @@ type watch struct {
 func newWatch(parent context.Context, limit time.Duration) *watch {
 	w := &watch{parent: parent, limit: limit}
 	w.ctx, w.cancel = context.WithCancelCause(parent)
-	w.timer = time.AfterFunc(limit, func() { w.cancel(ErrStalled) })
+	stalled := fmt.Errorf("%w: nothing for %v, which Options.StallTimeout sets", ErrStalled, limit)
+	w.timer = time.AfterFunc(limit, func() { w.cancel(stalled) })
 	w.timer.Stop()
 	return w
 }
@@ -75,8 +76,8 @@ func (w *watch) blame(err error) error {
 	switch cause := context.Cause(w.ctx); {
 	case cause == nil || errors.Is(err, cause):
 		return err
-	case cause == ErrStalled:
-		return fmt.Errorf("%w: nothing for %v, which Options.StallTimeout sets", ErrStalled, w.limit)
+	case errors.Is(cause, ErrStalled):
+		return cause
 	default:
 		return because(cause, err)
 	}

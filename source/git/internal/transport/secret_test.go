@@ -1,0 +1,137 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/gitopskit/gitopskit/source"
+)
+
+var planted = Credential{Username: "planted-user", Password: `planted"pass wörd/`, Token: "", PrivateKey: []byte("planted-key"), Passphrase: []byte("planted-phrase")}
+
+// shows fails when text has a planted secret in any spelling.
+func shows(t *testing.T, what, text string) {
+	t.Helper()
+	for _, secret := range []string{"planted", "cGxhbnRlZ", "pass w", "pass%20w", "pass+w", fmt.Sprint([]byte("planted-key"))[1:20]} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%s shows %q: %s", what, secret, text)
+		}
+	}
+}
+
+func TestNothingPrintsSecrets(t *testing.T) {
+	opts := Options{ClientKey: []byte("planted-key"), Proxy: "http://planted-user:planted-pass@example.com", Credentials: give(planted), RoundTripper: http.DefaultTransport}
+	values := []any{opts, &opts, []Options{opts}, planted, &planted, map[string]Credential{"x": planted}}
+	for _, u := range []string{"https://example.com/a", "ssh://example.com/a", "git://example.com/a"} {
+		_, signer := sshKey(t)
+		transport := newTransport(t, u, Options{Proxy: opts.Proxy, Credentials: give(planted), KnownHosts: hostLineOf("example.com:22", signer.PublicKey())})
+		switch v := transport.(type) {
+		case *HTTP:
+			_, err := v.site.keeper.credential(t.Context(), nil)
+			must(t, err)
+			type noMethods HTTP
+			values = append(values, v, *v, (*noMethods)(v), v.Session(), &httpConn{Session: v.Session()})
+		case *shell:
+			_, err := v.site.keeper.credential(t.Context(), nil)
+			must(t, err)
+			type noMethods shell
+			values = append(values, v, *v, (*noMethods)(v), &stream{site: v.site})
+		case *daemon:
+			values = append(values, v, *v)
+		}
+	}
+	var log bytes.Buffer
+	for _, value := range values {
+		fmt.Fprintf(&log, "%v %+v %#v %s %q\n", value, value, value, value, value)
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "value", value)
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "value", value)
+		if text, err := json.Marshal(value); err == nil {
+			log.Write(text)
+		}
+	}
+	shows(t, "printing", log.String())
+	for _, want := range []string{"Password:true", "Passphrase:true", "ClientKey:true", "Token:false", "http://example.com"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%s is not in %s", want, &log)
+		}
+	}
+}
+
+func TestErrorsHideWhatServersRepeat(t *testing.T) {
+	_, signer := sshKey(t)
+	echo := planted.Username + " " + planted.Password + " " + url.PathEscape(planted.Password) + " " + url.QueryEscape(planted.Password) + " " +
+		base64.StdEncoding.EncodeToString([]byte(planted.Username+":"+planted.Password))
+	address := sshServer(t, []ssh.Signer{signer}, func(channel ssh.Channel, _ string) {
+		_, _ = io.WriteString(channel.Stderr(), strings.Repeat("x", 470)+echo)
+		_, _ = channel.SendRequest("exit-status", false, []byte{0, 0, 0, 1})
+	})
+	sshCredential := planted
+	sshCredential.PrivateKey, sshCredential.Passphrase = nil, nil
+	server, _ := standIn(t, nil, func(w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set("Content-Type", echo)
+		if r.URL.Path != "/a/info/refs" {
+			w.Header().Set("Location", "http://"+planted.Username+".example.com/"+url.PathEscape(planted.Password))
+			w.WriteHeader(http.StatusFound)
+		}
+		return true
+	})
+	httpCredential := Credential{Username: planted.Username, Password: planted.Password}
+	for name, tt := range map[string]struct {
+		url        string
+		credential Credential
+	}{
+		"SSH":          {"ssh://" + address + "/a", sshCredential},
+		"content type": {server.URL + "/a", httpCredential},
+		"redirect":     {server.URL + "/b", httpCredential},
+	} {
+		opts := Options{AllowPlainHTTP: true, KnownHosts: hostLineOf(address, signer.PublicKey()), Credentials: give(tt.credential)}
+		_, err := newTransport(t, tt.url, opts).Open(t.Context(), 2)
+		if err == nil || !strings.Contains(err.Error(), "(redacted)") && name != "SSH" {
+			t.Errorf("%s: got %v", name, err)
+		}
+		for e := err; e != nil; e = errors.Unwrap(e) {
+			shows(t, name, fmt.Sprintf("%v %+v %#v", e, e, e))
+		}
+	}
+}
+
+func TestCleanErrorsKeepTheirCause(t *testing.T) {
+	s := &secrets{}
+	s.add("planted-secret", "ann", "git")
+	own := &source.LimitError{Option: "planted-secret"}
+	err := s.clean(fmt.Errorf("ann cannot git planted-secret, she's ann\x1b[1m%s: %w: %w", strings.Repeat("y", 5000), own, context.Canceled))
+	typed := new(source.LimitError)
+	if !errors.Is(err, context.Canceled) || !errors.As(err, &typed) || typed != own || errors.Is(err, io.EOF) {
+		t.Errorf("got %v", err)
+	}
+	text := err.Error()
+	if !strings.HasPrefix(text, `"(redacted) cannot git (redacted), she's (redacted)\x1b`) || len(text) > 1100 {
+		t.Errorf("got %s", text)
+	}
+	plain := errors.New("plain")
+	if s.clean(plain) != plain || s.clean(nil) != nil {
+		t.Error("an error without secrets is another one")
+	}
+}
+
+func TestManyTokensAreForgotten(t *testing.T) {
+	s := &secrets{}
+	for i := range 1000 {
+		s.add(fmt.Sprintf("token-%d/", i))
+	}
+	if got := s.redact("token-999/ token-1/"); got != "(redacted) token-1/" || len(s.words) > maxSecrets {
+		t.Errorf("got %s with %d words", got, len(s.words))
+	}
+}
