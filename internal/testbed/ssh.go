@@ -49,9 +49,9 @@ func (s *GitServer) serveSSH() (func() error, error) {
 
 func (s *GitServer) sshConfig() *ssh.ServerConfig {
 	if s.opts.User == "" && len(s.opts.AuthorizedKeys) == 0 {
-		return &ssh.ServerConfig{NoClientAuth: true, PublicKeyCallback: func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) {
-			return nil, nil
-		}}
+		config := &ssh.ServerConfig{NoClientAuth: true}
+		config.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, nil }
+		return config
 	}
 	config := &ssh.ServerConfig{PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 		if !s.knows(c.User(), key) {

@@ -16,8 +16,8 @@ type Request struct {
 
 // A Credential says who wants to read. The zero value is anyone.
 //
-// Over HTTP it is Username and Password, or Token. Over SSH it is PrivateKey, Agent, Password or several of them, and Username
-// where the URL has no user; "git" where that is empty too.
+// Over HTTP it is Username and Password, or Token. Over SSH it is PrivateKey, Agent, Password or several of them, and
+// Username where the URL has no user; "git" where that is empty too.
 type Credential struct {
 	Username   string `json:"-"`
 	Password   string `json:"-"`

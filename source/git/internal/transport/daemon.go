@@ -25,8 +25,9 @@ func (t *daemon) Open(ctx context.Context, version int) (Conn, error) {
 		defer w.end()
 		return nil, t.site.secrets.clean(w.blame(err))
 	}
-	s := &stream{site: t.site, watch: w, version: version, in: conn, out: conn, close: func() error { return ignoreClosed(conn.Close()) }}
+	s := &stream{site: t.site, watch: w, version: version, in: conn, out: conn}
 	s.ended = func() error { return nil }
+	s.close = func() error { return ignoreClosed(conn.Close()) }
 	if _, err = conn.Write(t.request(version)); err == nil {
 		err = s.greet()
 	}

@@ -6,10 +6,10 @@
 //	answer, err := conn.Ask(ctx, 2, request) // and the answer to a request
 //	err = conn.Close()
 //
-// A conversation is one TCP connection where the server keeps it: over HTTP its requests follow each other on it. Close leaves
-// no connection and no goroutine behind, and neither does an error of Open. The contexts given to Open and Ask have to last as
-// long as what they opened is read; when one ends, or no byte comes for Options.StallTimeout, the connection is closed and
-// whatever waits for it returns.
+// A conversation is one TCP connection where the server keeps it: over HTTP its requests follow each other on it. Close
+// leaves no connection and no goroutine behind, nor does an error of Open. The contexts given to Open and Ask have to
+// last as long as what they opened is read; when one ends, or no byte comes for Options.StallTimeout, the connection is
+// closed and whatever waits for it returns.
 //
 // # Credentials
 //
@@ -21,6 +21,6 @@
 // The server of SSH has to be known by its key, from Options.KnownHosts. There is no way to take any key.
 //
 // Errors hide credentials even where a server repeats them, and tell nothing that a server sent except what git-upload-pack
-// says over SSH, which is cut to 500 bytes and quoted. They wrap source.ErrNotFound, source.ErrUnauthorized, [ErrStalled] and
-// the context's error where these are the reason.
+// says over SSH, which is cut to 500 bytes and quoted. They wrap source.ErrNotFound, source.ErrUnauthorized, [ErrStalled]
+// and the context's error where these are the reason.
 package transport

@@ -115,8 +115,8 @@ func (c *httpConn) Ask(ctx context.Context, version int, request []byte) (io.Rea
 // maxRemainder is how much of an answer is read, unwanted, to use its connection again.
 const maxRemainder = 4 << 10
 
-// finish reads what is left of an answer, if that is little: mostly it is only the end. What goes wrong is nobody's loss: the
-// next request finds another connection.
+// finish reads what is left of an answer, if that is little: mostly it is only the end. What goes wrong is nobody's loss:
+// the next request finds another connection.
 func finish(ctx context.Context, body io.ReadCloser) {
 	defer context.AfterFunc(ctx, func() { _ = body.Close() })()
 	_, _ = io.CopyN(io.Discard, body, maxRemainder)

@@ -34,7 +34,8 @@ func (e *HostKeyError) Error() string {
 	case e.Err != nil:
 		return fmt.Sprintf("%s in a certificate that Options.KnownHosts does not vouch for: %v", shown, e.Err)
 	case len(e.Known) == 0:
-		return shown + ", and Options.KnownHosts has none for it: add its line if that is the fingerprint that the server's owner tells"
+		return shown + ", and Options.KnownHosts has none for it: " +
+			"add its line if that is the fingerprint that the server's owner tells"
 	}
 	return fmt.Sprintf("%s, and Options.KnownHosts has %s: either its key was changed, or this is another server",
 		shown, strings.Join(e.Known, ", "))

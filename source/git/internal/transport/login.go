@@ -47,7 +47,8 @@ func (t *shell) methods(w *watch, c Credential) (methods []ssh.AuthMethod, done 
 		methods = append(methods, ssh.Password(c.Password), ssh.KeyboardInteractive(answerWith(c.Password)))
 	}
 	if len(methods) == 0 && c.Token != "" {
-		return nil, done, errors.New("the credential is a token, which is for HTTP: SSH takes a private key, an agent or a password")
+		return nil, done, errors.New("the credential is a token, which is for HTTP: " +
+			"SSH takes a private key, an agent or a password")
 	}
 	return methods, done, nil
 }

@@ -40,7 +40,7 @@ func TestRedirectsThatAreRefused(t *testing.T) {
 		"another host": {"http://hunter2@localhost" + thief.URL[len("http://127.0.0.1"):] + "/a/info/refs", false, "another origin"},
 		"other scheme": {"ftp://127.0.0.1/a", false, "another origin"},
 		"round":        {"/round/info/refs", false, "too often"},
-		"elsewhere":    {"/" + r.Name + ".git/info/refs/?service=git-upload-pack", false, ""},
+		"elsewhere":    {"/elsewhere", false, "no repository can be"},
 		"POST":         {thief.URL, true, "may not be redirected"},
 		"POST at home": {"/x", true, "may not be redirected"},
 		"no URL":       {"http://%zz", false, ""},
@@ -48,7 +48,11 @@ func TestRedirectsThatAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			leavesNothing(t)
 			server, _ := standIn(t, r, func(w http.ResponseWriter, q *http.Request) bool {
-				if tt.posts != (q.Method == http.MethodPost) || q.URL.Path == "/"+r.Name+".git/info/refs/" {
+				if q.URL.Path == "/elsewhere" {
+					w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
+					return true
+				}
+				if tt.posts != (q.Method == http.MethodPost) {
 					return false
 				}
 				w.Header().Set("Location", tt.to)
@@ -92,11 +96,15 @@ func TestSameOrigin(t *testing.T) {
 
 func TestDoSendsCredentialsToTheRepositorysOriginAlone(t *testing.T) {
 	leavesNothing(t)
+	var home *httptest.Server
 	store, stored := standIn(t, nil, func(w http.ResponseWriter, q *http.Request) bool {
+		if q.URL.Path == "/home" {
+			http.Redirect(w, q, home.URL+"/guessed", http.StatusFound)
+			return true
+		}
 		_, _ = io.WriteString(w, "content")
 		return true
 	})
-	var home *httptest.Server
 	home, asked := standIn(t, nil, func(w http.ResponseWriter, q *http.Request) bool {
 		switch q.URL.Path {
 		case "/away":
@@ -142,6 +150,11 @@ func TestDoSendsCredentialsToTheRepositorysOriginAlone(t *testing.T) {
 		if header.Get("Authorization") != "" || header.Get("Accept") == "" || url != store.URL+"/direct" && header.Get("X-Private")+header.Get("Referer") != "" {
 			t.Errorf("%s: another origin was sent %v", url, header)
 		}
+	}
+	asked.take()
+	text(do(http.MethodGet, home.URL+"/back", ""))
+	if got := asked.take(); len(got) != 2 || got[1].URL.Path != "/guessed" || got[1].Header.Get("Authorization")+got[1].Header.Get("X-Private") != "" {
+		t.Errorf("another origin leads back with credentials: %v", got)
 	}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, home.URL+"/away", strings.NewReader("x"))
 	must(t, err)

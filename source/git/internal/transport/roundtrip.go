@@ -50,7 +50,7 @@ func (s *site) roundTripper(config *tls.Config) (http.RoundTripper, func()) {
 		return own, own.CloseIdleConnections
 	}
 	anonymous := config.Clone()
-	anonymous.Certificates = nil
+	anonymous.Certificates, anonymous.ClientSessionCache = nil, nil // what is resumed is the certificate's, too
 	foreign := s.transport(anonymous)
 	return &byOrigin{s.url, own, foreign}, func() { own.CloseIdleConnections(); foreign.CloseIdleConnections() }
 }

@@ -113,8 +113,8 @@ func (s *secrets) clean(err error) error {
 	return &cleanError{text: text, cause: func() error { return err }}
 }
 
-// A cleanError tells less than its cause does. It can be asked about the cause, which has no other way out: printing does not
-// follow functions.
+// A cleanError tells less than its cause does. It can be asked about the cause, which has no other way out: printing does
+// not follow functions.
 type cleanError struct {
 	text  string
 	cause func() error

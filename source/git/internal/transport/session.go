@@ -56,9 +56,10 @@ type lastBody struct {
 
 func (b *lastBody) Close() error { return errors.Join(b.ReadCloser.Close(), b.session.Close()) }
 
-// Do sends a request, such as one of LFS, and returns the answer whatever its status is. Where it goes to the repository's own
-// origin and has no Authorization, it gets the repository's credentials. A GET is redirected to other origins too, without
-// credentials and without what other headers of it may tell. The request's context has to last as long as the answer is read.
+// Do sends a request, such as one of LFS, and returns the answer whatever its status is. Where it goes to the repository's
+// own origin and has no Authorization, it gets the repository's credentials. A GET is redirected to other origins too,
+// without credentials and without what other headers of it may tell. The request's context has to last as long as the answer
+// is read.
 func (s *Session) Do(request *http.Request) (*http.Response, error) {
 	ours := sameOrigin(&s.site.url, request.URL) && request.Header.Get("Authorization") == ""
 	again := request.Body == nil || request.GetBody != nil
@@ -193,7 +194,8 @@ func (w *watch) trace() *httptrace.ClientTrace {
 	}
 }
 
-// A watchedBody tells its watch when bytes come or go. A request's is read by the transport, an answer's by somebody who waits.
+// A watchedBody tells its watch when bytes come or go. A request's is read by the transport, an answer's by somebody who
+// waits.
 type watchedBody struct {
 	io.ReadCloser
 	watch *watch

@@ -318,3 +318,47 @@ func TestSSHQuotesPaths(t *testing.T) {
 		t.Errorf("got %s", command)
 	}
 }
+
+func TestSSHAnswersAQuestionForThePassword(t *testing.T) {
+	_, signer := sshKey(t)
+	for _, questions := range [][]string{{"Password: "}, {"Password: ", "Code: "}} {
+		config := &ssh.ServerConfig{KeyboardInteractiveCallback: func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+			answers, err := ask("", "", questions, make([]bool, len(questions)))
+			if err == nil && answers[0] != "hunter2" {
+				err = errors.New("wrong")
+			}
+			return nil, err
+		}}
+		config.AddHostKey(signer)
+		in := make(chan bool, 2)
+		address := listen(t, func(conn net.Conn) {
+			_, _, _, err := ssh.NewServerConn(conn, config)
+			in <- err == nil
+		})
+		opts := Options{KnownHosts: hostLineOf(address, signer.PublicKey()), Credentials: give(Credential{Password: "hunter2"})}
+		_, err := newTransport(t, "ssh://"+address+"/a", opts).Open(t.Context(), 2)
+		if got := <-in; got != (len(questions) == 1) || err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: logged in: %v, %v", questions, got, err)
+		}
+	}
+}
+
+func TestAskTellsWhatEndedTheConversation(t *testing.T) {
+	_, signer := sshKey(t)
+	address := sshServer(t, []ssh.Signer{signer}, func(channel ssh.Channel, _ string) {
+		_, _ = io.WriteString(channel, "0000")
+		_, _ = io.WriteString(channel.Stderr(), "ERROR: Repository not found.")
+		_, _ = channel.SendRequest("exit-status", false, []byte{0, 0, 0, 1})
+	})
+	conn, err := newTransport(t, "ssh://"+address+"/a", Options{KnownHosts: hostLineOf(address, signer.PublicKey())}).Open(t.Context(), 2)
+	must(t, err)
+	defer conn.Close()
+	for range 2 {
+		if _, err = io.ReadAll(conn); !errors.Is(err, source.ErrNotFound) {
+			t.Errorf("got %v", err)
+		}
+		if _, err = conn.Ask(t.Context(), 2, []byte(question2)); !errors.Is(err, source.ErrNotFound) {
+			t.Errorf("got %v", err)
+		}
+	}
+}

@@ -73,8 +73,9 @@ func (o Options) Format(f fmt.State, verb rune) {
 // LogValue implements [slog.LogValuer] by Format.
 func (o Options) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", o)) }
 
-// New returns the transport to the repository at an http, https, ssh or git URL. It connects to nothing. Only a URL of SSH may
-// have a user, and none a password. A path of SSH that does not start with a slash is relative to the user's home.
+// New returns the transport to the repository at an http, https, ssh or git URL. It connects to nothing. Only a URL of SSH
+// may have a user, and none a password. A path of SSH that does not start with a slash is relative to the user's home.
+// An http or https URL gives an [*HTTP].
 func New(u *url.URL, opts Options) (Transport, error) {
 	s, err := newSite(u, opts)
 	if err != nil {

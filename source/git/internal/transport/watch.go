@@ -15,8 +15,8 @@ import (
 // [os.ErrDeadlineExceeded], and not the context package's: the caller's own deadline has not passed.
 var ErrStalled = fmt.Errorf("the server stalls: %w", os.ErrDeadlineExceeded)
 
-// A watch is the life of a connection or of a request: its context ends with the parent, and when nothing happens for too long
-// while somebody waits.
+// A watch is the life of a connection or of a request: its context ends with the parent, and when nothing happens for too
+// long while somebody waits.
 type watch struct {
 	ctx    context.Context
 	parent context.Context
