@@ -11,6 +11,8 @@ import (
 type Snapshot struct {
 	fs.FS
 	Revision Revision
+	// Signatures are what was verified of the revision; there are none where nothing was asked to be verified.
+	Signatures []Signature
 }
 
 // A readingFS is a file system with all that can be asked of a snapshot.
