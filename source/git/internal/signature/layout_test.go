@@ -103,7 +103,7 @@ func (r *gitRig) tagsOf(keys *Keyring) {
 
 const fakeSSH = "-----BEGIN SSH SIGNATURE-----\nU1NIU0lH\n-----END SSH SIGNATURE-----\n"
 
-// Objects that no git makes, and where it looks for signatures in them.
+// Objects that no git makes, and where it looks for signatures in them. What is changed is not in base64 by chance.
 func TestOddCommitsAreJudgedAsByGit(t *testing.T) {
 	r, sign := sshRig(t)
 	keys := r.keyring()
@@ -126,10 +126,10 @@ func TestOddCommitsAreJudgedAsByGit(t *testing.T) {
 		"no message":               {plainCommit("", ""), nil, nil},
 		"no end of line":           {plainCommit("", "m"), nil, nil},
 		"CRLF in the message":      {plainCommit("", "a\r\n\r\nb\r\n"), nil, nil},
-		"CRLF put in":              {plainCommit("", "a\nb\n"), insert("a\n", "a\r\n"), source.ErrBadSignature},
+		"CRLF put in":              {plainCommit("", "line one\nb\n"), insert("line one\n", "line one\r\n"), source.ErrBadSignature},
 		"CRLF in the signature":    {plainCommit("", "m"), insert("\n -----END", "\r\n -----END"), nil},
 		"NUL in the message":       {plainCommit("", "a\x00b\n"), nil, nil},
-		"NUL put in":               {plainCommit("", "ab\n"), insert("ab", "a\x00b"), source.ErrBadSignature},
+		"NUL put in":               {plainCommit("", "line one\n"), insert("line one", "line\x00one"), source.ErrBadSignature},
 		"not UTF-8":                {plainCommit("encoding ISO-8859-1\n", "\xe4\xff\n"), nil, nil},
 		"no committer":             {strings.Replace(plainCommit("", "m"), "\ncommitter ", "\nx-committer ", 1), nil, source.ErrBadSignature},
 		"no date":                  {strings.ReplaceAll(plainCommit("", "m"), " 1700000000 +0100", ""), nil, nil},
