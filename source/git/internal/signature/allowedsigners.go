@@ -62,7 +62,7 @@ func readAllowedSigners(text []byte) ([]allowedSigner, error) {
 // readAllowedSigner reads "principals [options] type key [comment]", or "type key [comment]".
 func readAllowedSigner(line string) (allowedSigner, error) {
 	var s allowedSigner
-	if keyTypes[firstField(line)] {
+	if isKeyType(firstField(line)) {
 		comment, err := s.readKey(line)
 		s.principals = comment
 		return s, err
@@ -75,7 +75,7 @@ func readAllowedSigner(line string) (allowedSigner, error) {
 		return s, errors.New("it starts with an option: allowed_signers have principals before options, " +
 			"and options of authorized_keys are not supported")
 	}
-	if !keyTypes[firstField(rest)] {
+	if !isKeyType(firstField(rest)) {
 		var options string
 		if options, rest, err = cutOptions(rest); err != nil {
 			return s, err
@@ -168,6 +168,11 @@ func (s *allowedSigner) readKey(text string) (comment string, err error) {
 var keyTypes = map[string]bool{
 	ssh.KeyAlgoRSA: true, ssh.KeyAlgoED25519: true, ssh.KeyAlgoECDSA256: true, ssh.KeyAlgoECDSA384: true,
 	ssh.KeyAlgoECDSA521: true, ssh.KeyAlgoSKED25519: true, ssh.KeyAlgoSKECDSA256: true,
+}
+
+// isKeyType knows also types that readKey refuses.
+func isKeyType(field string) bool {
+	return keyTypes[field] || field == "ssh-dss" || strings.HasSuffix(field, "-cert-v01@openssh.com")
 }
 
 // usable refuses types and sizes of keys that nothing is to be signed with.

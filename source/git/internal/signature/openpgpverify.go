@@ -56,7 +56,7 @@ func readSignature(data []byte) (*packet.Signature, error) {
 	sig, ok := p.(*packet.Signature)
 	switch {
 	case err != nil || !ok:
-		return nil, errors.New("its OpenPGP signature is malformed or of a kind that is not supported")
+		return nil, errors.New("its OpenPGP signature is malformed or of a kind that is not supported, such as one with MD5")
 	case r.Len() > 0:
 		return nil, errors.New("it has several OpenPGP signatures in one")
 	case sig.SigType != packet.SigTypeBinary && sig.SigType != packet.SigTypeText:
