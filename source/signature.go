@@ -41,8 +41,8 @@ var (
 	ErrOtherTag = errors.New("signed as another tag")
 )
 
-// A SignatureError says why the signature of a commit or a tag does not count. It is an [ErrUnverified] and one of the errors
-// above. It quotes nothing of what the object says.
+// A SignatureError says why the signature of a commit or a tag does not count. It is an [ErrUnverified] and one of the
+// errors above. It quotes nothing of what the object says.
 type SignatureError struct {
 	Signature        // as much as is known; nothing in it is verified
 	Err       error  // one of the errors above

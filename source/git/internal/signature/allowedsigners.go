@@ -14,8 +14,9 @@ import (
 
 // An allowedSigner is a line of allowed_signers, or a plain public key.
 type allowedSigner struct {
-	line          int // counted from 1
-	principals    string
+	line          int       // counted from 1
+	principals    string    // patterns with commas between them; for a plain key its comment
+	plain         bool      // a public key without principals
 	key           []byte    // as SSH sends it
 	elsewhere     bool      // its namespaces are without Git's
 	after, before time.Time // zero where the line does not say
@@ -64,7 +65,7 @@ func readAllowedSigner(line string) (allowedSigner, error) {
 	var s allowedSigner
 	if isKeyType(firstField(line)) {
 		comment, err := s.readKey(line)
-		s.principals = comment
+		s.principals, s.plain = comment, true
 		return s, err
 	}
 	principals, rest, err := cutPrincipals(line)
@@ -120,7 +121,8 @@ func isOption(field string) bool {
 	name, _, _ := strings.Cut(field, ",")
 	name, _, hasValue := strings.Cut(strings.ToLower(name), "=")
 	switch name {
-	case "cert-authority", "restrict", "pty", "user-rc", "verify-required", "agent-forwarding", "port-forwarding", "x11-forwarding":
+	case "cert-authority", "restrict", "pty", "user-rc", "verify-required",
+		"agent-forwarding", "port-forwarding", "x11-forwarding":
 		return true
 	}
 	return strings.HasPrefix(name, "no-") || hasValue

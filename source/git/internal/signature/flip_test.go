@@ -36,6 +36,7 @@ func (r *gitRig) flip(keys *Keyring, kind object.Kind, body []byte, strict int) 
 func TestEveryChangedByteIsJudgedAsByGit(t *testing.T) {
 	target := strings.Repeat("ab", 20)
 	t.Run("openpgp", func(t *testing.T) {
+		t.Parallel()
 		r := newGitRig(t, "gpg")
 		key := r.newKey("", "Alice <alice@example.com>", "ed25519", "sign", "never")
 		payload := plainCommit("", "m\n")
@@ -46,6 +47,7 @@ func TestEveryChangedByteIsJudgedAsByGit(t *testing.T) {
 		r.flip(r.keyring(), object.Tag, body, bytes.LastIndex(body, []byte("\n=")))
 	})
 	t.Run("ssh", func(t *testing.T) {
+		t.Parallel()
 		r := newGitRig(t, "ssh-keygen")
 		file, key := r.newSSHKey("alice", "-t", "ed25519")
 		r.allow("alice " + key)

@@ -42,13 +42,15 @@ func NewKeyring(openPGP [][]byte, ssh []byte) (*Keyring, error) {
 	return k, nil
 }
 
-// VerifyCommit tells who signed a commit, of which body is all but Git's own header. now is for keys that expire. An error is
-// a [*source.SignatureError].
+// VerifyCommit tells who signed a commit, of which body is all but Git's own header. now is for keys that expire. An error
+// is a [*source.SignatureError].
 func (k *Keyring) VerifyCommit(body []byte, now time.Time) (source.Signature, error) {
 	signed := source.Signature{Kind: object.Commit.String()}
 	o, err := splitCommit(body)
 	if err == nil {
-		_, err = object.TreeOf(o.payload)
+		if _, malformed := object.TreeOf(o.payload); malformed != nil { // whose text quotes the object
+			err = errors.New("it is not a commit: it does not start with its tree")
+		}
 	}
 	return k.verify(signed, object.Commit, body, o, err, now)
 }
@@ -61,7 +63,10 @@ func (k *Keyring) VerifyTag(body []byte, name string, now time.Time) (source.Sig
 	var target object.Target
 	o, err := splitTag(body)
 	if err == nil {
-		target, err = object.TargetOf(o.payload)
+		var malformed error
+		if target, malformed = object.TargetOf(o.payload); malformed != nil {
+			err = errors.New("it is not a tag: it does not start with its object, type and name")
+		}
 	}
 	// The head of the tag is what others read, and that of the payload is what was signed.
 	if err == nil && !bytes.HasPrefix(body, headOf(o.payload)) {

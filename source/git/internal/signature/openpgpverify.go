@@ -102,7 +102,8 @@ func issuer(sig *packet.Signature) string {
 }
 
 var strongHashes = map[crypto.Hash]bool{
-	crypto.SHA224: true, crypto.SHA256: true, crypto.SHA384: true, crypto.SHA512: true, crypto.SHA3_256: true, crypto.SHA3_512: true,
+	crypto.SHA224: true, crypto.SHA256: true, crypto.SHA384: true, crypto.SHA512: true,
+	crypto.SHA3_256: true, crypto.SHA3_512: true,
 }
 
 var errWrongContent = errors.New("the OpenPGP signature is not of this content")
@@ -165,8 +166,8 @@ func checkKey(signed source.Signature, key openpgp.Key, sig *packet.Signature, n
 	return checkStrength(signed, key.PublicKey, sig)
 }
 
-// lapsed is unlike sig.SigExpired in that a signature of a time to come has not expired, as gpg sees it, too: its maker's clock
-// or this machine's may be wrong by a few seconds, and otherwise the time is the maker's word.
+// lapsed is unlike sig.SigExpired in that a signature of a time to come has not expired, as gpg sees it, too: its maker's
+// clock or this machine's may be wrong by a few seconds, and otherwise the time is the maker's word.
 func lapsed(sig *packet.Signature, now time.Time) bool {
 	return sig.SigLifetimeSecs != nil && *sig.SigLifetimeSecs > 0 && sig.SigExpired(now) && !now.Before(sig.CreationTime)
 }

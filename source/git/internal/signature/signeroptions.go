@@ -3,7 +3,6 @@ package signature
 import (
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 	"time"
 )
@@ -100,9 +99,7 @@ func matchesList(name, patterns string) bool {
 	matched := false
 	for pattern := range strings.SplitSeq(patterns, ",") {
 		pattern, not := strings.CutPrefix(pattern, "!")
-		// Of what path.Match has beyond * and ?, nothing is special here.
-		escaped := strings.NewReplacer(`\`, `\\`, "[", `\[`).Replace(pattern)
-		if ok, err := path.Match(escaped, name); err == nil && ok {
+		if matches(name, pattern) {
 			if not {
 				return false
 			}
@@ -110,4 +107,26 @@ func matchesList(name, patterns string) bool {
 		}
 	}
 	return matched
+}
+
+// matches knows * and ?, and nothing else is special. It takes at most the product of both lengths.
+func matches(name, pattern string) bool {
+	star, retry := -1, 0 // the last * there was, and how much of name is left to it
+	n, p := 0, 0
+	for n < len(name) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, retry = p, n
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == name[n]):
+			n++
+			p++
+		case star >= 0:
+			retry++
+			n, p = retry, star+1
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
 }

@@ -119,34 +119,42 @@ func (b *sshSignatureBlob) check(payload []byte) error {
 }
 
 // allowed finds the line that lets key sign at the object's date. Without one, now counts.
+//
+// It goes about it as git has ssh-keygen do: the first line with the key at that time says who its principals are, and then
+// a line is looked for that lets one of these sign for Git, which may be another one.
 func (k *Keyring) allowed(signed source.Signature, key ssh.PublicKey, date, now time.Time) (*allowedSigner, error) {
 	if date.IsZero() {
 		date = now
 	}
-	wire := key.Marshal()
+	var valid []*allowedSigner
 	var late *allowedSigner
-	known := false
 	for i := range k.ssh {
-		s := &k.ssh[i]
-		switch {
-		case !bytes.Equal(s.key, wire):
-		case s.elsewhere:
-			known = true
+		switch s := &k.ssh[i]; {
+		case !bytes.Equal(s.key, key.Marshal()):
 		case s.validAt(date):
-			return s, nil
+			valid = append(valid, s)
 		default:
 			late = s
 		}
 	}
 	switch {
-	case late != nil:
+	case len(valid) == 0 && late != nil:
 		signed.Signer = late.principals
 		return nil, refusal(signed, source.ErrExpiredKey, "the object is of %s, and line %d of the allowed signers has the key "+
 			"with %s: change that if the key may sign then", date.UTC().Format(time.RFC3339), late.line, late.validity())
-	case known:
+	case len(valid) == 0:
 		return nil, refusal(signed, source.ErrUnknownKey,
-			"the lines of the allowed signers with this key have namespaces without %q: add it", namespace)
+			"the key is not among the given SSH keys: add a line for it to the allowed signers if its owner may sign here")
+	case valid[0].plain:
+		return valid[0], nil
 	}
-	return nil, refusal(signed, source.ErrUnknownKey,
-		"the key is not among the given SSH keys: add a line for it to the allowed signers if its owner may sign here")
+	for principal := range strings.SplitSeq(valid[0].principals, ",") {
+		for _, s := range valid {
+			if !s.elsewhere && (s.plain || matchesList(principal, s.principals)) {
+				return s, nil
+			}
+		}
+	}
+	return nil, refusal(signed, source.ErrUnknownKey, "line %d of the allowed signers has the key, and not for the namespace %q "+
+		"or for nobody: change that if its owner may sign here", valid[0].line, namespace)
 }

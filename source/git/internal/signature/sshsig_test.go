@@ -199,6 +199,22 @@ func TestTimesOfAllowedSigners(t *testing.T) {
 	}
 }
 
+func TestMatches(t *testing.T) {
+	for _, tt := range []struct {
+		name, pattern string
+		want          bool
+	}{
+		{"", "", true}, {"", "*", true}, {"", "?", false}, {"git", "git", true}, {"git", "Git", false}, {"git", "g*", true},
+		{"git", "*t", true}, {"git", "g?t", true}, {"git", "g?", false}, {"git", "git*", true}, {"git", "*i*", true}, {"git", "gi", false},
+		{"a/b/c", "a*c", true}, {"aXbXc", "*X*X*", true}, {"aXbc", "*X*X*", false}, {"[a]", "[a]", true}, {"a", "[a]", false},
+		{`a\b`, `a\b`, true}, {strings.Repeat("a", 1000), strings.Repeat("a*", 500) + "b", false},
+	} {
+		if got := matches(tt.name, tt.pattern); got != tt.want {
+			t.Errorf("%.20q, %.20q: got %v", tt.name, tt.pattern, got)
+		}
+	}
+}
+
 func FuzzSSHSignature(f *testing.F) {
 	alice, big, touched := newEd25519(f), newRSA(f, 2048), newHardware(f, 1)
 	payload := plainCommit("", "m")
