@@ -39,6 +39,9 @@
 // What callers branch on are [ErrNotModified], [ErrNotFound], [ErrUnauthorized], [ErrUnverified] and [ErrTooLarge]. Every
 // error but the first is an [*Error], which says where; neither it nor what it wraps shows a credential.
 //
+// Content that has to be signed and is not as it should be is a [*SignatureError], which says whose signature is there and
+// what is wrong with it. What was verified is in [Snapshot.Signatures].
+//
 // # Writing a Source
 //
 // [Tree] makes a snapshot out of files and links that arrive in any order, and holds them to the limits. Who knows

@@ -15,8 +15,8 @@
 // line of the tag that begins one, and goes on to the tag's end. Signed is what is before it, less gpgsig headers.
 //
 // One signature counts for one object. Refused where git is more lenient: two gpgsig headers, several signatures in one,
-// text after a signature, a signature among a tag's headers, NUL among headers, and objects and signatures that are larger
-// than any that people make. X.509 is not supported.
+// text after a signature, armor that is damaged behind what it encodes, a signature among a tag's headers, NUL among headers,
+// objects over 4 MiB and signatures over 256 KiB. X.509 is not supported.
 //
 // # Tags
 //
@@ -31,7 +31,8 @@
 // OpenPGP keys must be valid now: neither expired nor revoked, nor may the primary key of a subkey that signed be. That the
 // key was valid when it signed is not enough, because that time is the signer's word, and whoever has an old key can
 // backdate. gpg and git hold it so as well. A key that is prolonged is given anew. MD5, SHA-1 and RIPEMD-160 are refused as
-// hashes of what is signed, DSA and RSA below 2048 bits as keys: gpg takes some of them. A revocation that the key's owner
+// hashes of what is signed, DSA and RSA below 2048 bits as keys: gpg takes some of them. A subkey is for signing only if it
+// says so. A revocation that the key's owner
 // left to somebody else's key is an error when the keys are read.
 //
 // SSH keys have no times of their own. A line of allowed_signers may: valid-after and valid-before are held against the

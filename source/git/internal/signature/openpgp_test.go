@@ -106,8 +106,12 @@ func TestOpenPGPKeysThatAreNotForSigning(t *testing.T) {
 	subkey := &alice.Subkeys[len(alice.Subkeys)-1]
 	subkey.Sig.FlagSign, subkey.Sig.FlagAuthenticate = false, true
 	mustBeNil(t, subkey.Sig.SignKey(subkey.PublicKey, alice.PrivateKey, madeAt(madeOn, 0)))
+	mustBeNil(t, alice.AddSigningSubkey(madeAt(madeOn, 0)))
+	bare := &alice.Subkeys[len(alice.Subkeys)-1]
+	bare.Sig.FlagSign, bare.Sig.FlagsValid, bare.Sig.EmbeddedSignature = false, false, nil
+	mustBeNil(t, bare.Sig.SignKey(bare.PublicKey, alice.PrivateKey, madeAt(madeOn, 0)))
 	keys := keyringOf(t, [][]byte{exported(t, alice)}, "")
-	for _, key := range []*packet.PrivateKey{alice.PrivateKey, subkey.PrivateKey} {
+	for _, key := range []*packet.PrivateKey{alice.PrivateKey, subkey.PrivateKey, bare.PrivateKey} {
 		judge(t, "", keys, signedCommit(payload, madePGP(t, key, payload, pgpOptions{})), source.ErrBadSignature)
 	}
 }

@@ -160,7 +160,7 @@ func checkKey(signed source.Signature, key openpgp.Key, sig *packet.Signature, n
 			sig.CreationTime.UTC().Format(time.RFC3339))
 	case sig.CreationTime.Before(key.PublicKey.CreationTime):
 		return bad(signed, errors.New("it is older than the key that made it"))
-	case key.SelfSignature.FlagsValid && !key.SelfSignature.FlagSign:
+	case !maySign(key):
 		return bad(signed, errors.New("its key is not for signing: sign with another, or with a subkey for it"))
 	}
 	return checkStrength(signed, key.PublicKey, sig)
@@ -180,6 +180,15 @@ func expired(signed source.Signature, what string, key *packet.PublicKey, self *
 	end := key.CreationTime.Add(time.Duration(*self.KeyLifetimeSecs) * time.Second)
 	return refusal(signed, source.ErrExpiredKey, "%s was valid from %s to %s: give it anew if its owner has prolonged it, "+
 		"or have it signed by another key", what, key.CreationTime.UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339))
+}
+
+// maySign holds to the flags that the owner gave the key. A key without any is for everything, but a subkey is then not,
+// since only one that is for signing has to bear the signature by which it consents to belong to the primary key.
+func maySign(key openpgp.Key) bool {
+	if key.SelfSignature.FlagsValid {
+		return key.SelfSignature.FlagSign
+	}
+	return key.PublicKey == key.Entity.PrimaryKey
 }
 
 func checkStrength(signed source.Signature, key *packet.PublicKey, sig *packet.Signature) error {

@@ -36,7 +36,17 @@ func splitCommit(body []byte) (signedObject, error) {
 	if len(body) > maxObject {
 		return o, errObjectSize
 	}
-	headers := 0
+	switch headers := o.split(body); {
+	case headers == 0:
+		return o, errUnsigned
+	case headers > 1:
+		return o, errTwoHeaders
+	}
+	return o, o.check("committer")
+}
+
+// split goes through the lines of a commit, and returns how many gpgsig headers there are.
+func (o *signedObject) split(body []byte) (headers int) {
 	o.payload = make([]byte, 0, len(body))
 	const none, ours, others = 0, 1, 2
 	in := none // which header the line before belongs to
@@ -64,13 +74,7 @@ func splitCommit(body []byte) (signedObject, error) {
 			o.payload = append(o.payload, line...)
 		}
 	}
-	switch {
-	case headers == 0:
-		return o, errUnsigned
-	case headers > 1:
-		return o, errTwoHeaders
-	}
-	return o, o.check("committer")
+	return headers
 }
 
 // Each of these begins the signature of a tag where a line starts with it. The last two kinds are not supported, and so

@@ -126,17 +126,7 @@ func (k *Keyring) allowed(signed source.Signature, key ssh.PublicKey, date, now 
 	if date.IsZero() {
 		date = now
 	}
-	var valid []*allowedSigner
-	var late *allowedSigner
-	for i := range k.ssh {
-		switch s := &k.ssh[i]; {
-		case !bytes.Equal(s.key, key.Marshal()):
-		case s.validAt(date):
-			valid = append(valid, s)
-		default:
-			late = s
-		}
-	}
+	valid, late := k.linesWith(key, date)
 	switch {
 	case len(valid) == 0 && late != nil:
 		signed.Signer = late.principals
@@ -157,4 +147,19 @@ func (k *Keyring) allowed(signed source.Signature, key ssh.PublicKey, date, now 
 	}
 	return nil, refusal(signed, source.ErrUnknownKey, "line %d of the allowed signers has the key, and not for the namespace %q "+
 		"or for nobody: change that if its owner may sign here", valid[0].line, namespace)
+}
+
+// linesWith are those that are valid then, and the last of those that are not.
+func (k *Keyring) linesWith(key ssh.PublicKey, date time.Time) (valid []*allowedSigner, late *allowedSigner) {
+	wire := key.Marshal()
+	for i := range k.ssh {
+		switch s := &k.ssh[i]; {
+		case !bytes.Equal(s.key, wire):
+		case s.validAt(date):
+			valid = append(valid, s)
+		default:
+			late = s
+		}
+	}
+	return valid, late
 }
