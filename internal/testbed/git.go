@@ -47,6 +47,7 @@ type GitServer struct {
 
 	opts  GitOptions
 	dir   string
+	lfs   lfsStore
 	close func() error
 
 	mu       sync.Mutex
@@ -149,6 +150,9 @@ func (s *GitServer) handler() (http.Handler, error) {
 		if !s.authorized(r) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
 			http.Error(w, "who are you?", http.StatusUnauthorized)
+			return
+		}
+		if s.lfs.serve(w, r) {
 			return
 		}
 		h := backend
