@@ -96,8 +96,8 @@ func validName(name string) bool {
 func allowedHeader(name string) bool {
 	name = strings.ToLower(name)
 	switch name {
-	case "host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "content-length", "upgrade", "expect", "http2-settings",
-		"range", "accept-encoding", "cookie", "cookie2", "forwarded", "metadata", "metadata-flavor":
+	case "host", "forwarded", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "content-length", "upgrade",
+		"expect", "http2-settings", "range", "accept-encoding", "cookie", "cookie2", "metadata", "metadata-flavor":
 		return false
 	}
 	return !strings.HasPrefix(name, "proxy-") && !strings.HasPrefix(name, "if-") && !strings.HasPrefix(name, "x-forwarded-")

@@ -83,7 +83,7 @@ func (c *call) readAnswer(response *http.Response, objects int) (*batchAnswer, e
 	limit := answerBytes(objects)
 	body, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
 	if err != nil {
-		return nil, c.conceal(err)
+		return nil, fmt.Errorf("%s: %w", where, c.conceal(err))
 	}
 	if int64(len(body)) > limit {
 		return nil, fmt.Errorf("%s answers with more than %d bytes about %d objects", where, limit, objects)
@@ -94,9 +94,9 @@ func (c *call) readAnswer(response *http.Response, objects int) (*batchAnswer, e
 	}
 	switch {
 	case answer.Transfer != "" && answer.Transfer != "basic":
-		return nil, fmt.Errorf("%s wants the transfer %.100q, and was told that only basic is known here", where, answer.Transfer)
+		return nil, fmt.Errorf("%s wants the transfer %.100q, and was told that only basic is known", where, answer.Transfer)
 	case answer.HashAlgo != "" && answer.HashAlgo != "sha256":
-		return nil, fmt.Errorf("%s hashes by %.100q, and was told that only sha256 is known here", where, answer.HashAlgo)
+		return nil, fmt.Errorf("%s hashes by %.100q, and was told that only sha256 is known", where, answer.HashAlgo)
 	case len(answer.Objects) > objects:
 		return nil, fmt.Errorf("%s answers about %d objects, and was asked about %d", where, len(answer.Objects), objects)
 	}

@@ -28,8 +28,8 @@ func (f *fetcher) download(ctx context.Context, o object, g grant) ([]byte, erro
 	return body, nil
 }
 
-// readObject takes as many bytes as the pointer says, and one more if there is one: that is how a longer answer is told. The size
-// is within Limits.MaxFileBytes.
+// readObject takes as many bytes as the pointer says, which is within Limits.MaxFileBytes, and one more if there is one:
+// that is how a longer answer is told.
 func (c *call) readObject(response *http.Response, o object) ([]byte, error) {
 	if response.ContentLength >= 0 && response.ContentLength != o.Size {
 		return nil, fmt.Errorf("it sends %d bytes, and the pointer says %d", response.ContentLength, o.Size)
@@ -37,7 +37,8 @@ func (c *call) readObject(response *http.Response, o object) ([]byte, error) {
 	body := make([]byte, o.Size)
 	n, err := io.ReadFull(response.Body, body)
 	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, fmt.Errorf("it sends %d bytes, and the pointer says %d: %w", n, o.Size, io.ErrUnexpectedEOF)
+		err = io.ErrUnexpectedEOF
+		return nil, fmt.Errorf("it sends %d bytes, and the pointer says %d: %w", n, o.Size, err)
 	}
 	if err != nil {
 		return nil, c.conceal(err)

@@ -28,16 +28,17 @@ type Client interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
-// Fetch returns the content of files, pointers by the paths of their files, by the pointers' OIDs. Content that several files
-// have is fetched once, and that of an empty file not at all. The repository is an HTTP or HTTPS URL, with or without .git
-// at its end; its user, password, query and fragment are not used.
+// Fetch takes pointers by the paths of their files and returns the files' content by the pointers' OIDs. Content that
+// several files have is fetched once, and that of an empty file not at all. The repository is an HTTP or HTTPS URL, with or
+// without .git at its end; its user, password, query and fragment are not used.
 //
 // Before anything is asked, the sizes that the pointers tell are held against Limits.MaxFileBytes and, all files together,
 // Limits.MaxBytes: crossing one is a [*source.LimitError]. What is about one object is an [*ObjectError] with the path of a
 // file. A server that wants other credentials is a [source.ErrUnauthorized], one without LFS an [ErrNoServer]. With an
 // error there is no content.
-func Fetch(ctx context.Context, client Client, repository *url.URL, files map[string]Pointer, limits source.Limits) (
-	map[string][]byte, error) {
+func Fetch(
+	ctx context.Context, client Client, repository *url.URL, files map[string]Pointer, limits source.Limits,
+) (map[string][]byte, error) {
 	wanted, err := plan(files, limits.WithDefaults())
 	if err != nil {
 		return nil, err
@@ -80,7 +81,7 @@ func plan(files map[string]Pointer, limits source.Limits) ([]object, error) {
 		case !isOID(o.OID) || o.Size < 0 || o.Size == 0 && o.OID != emptyOID:
 			return nil, fmt.Errorf("%q: a pointer that Parse does not return", path)
 		case o.Extended:
-			return nil, o.wrong(errors.New("it was stored through LFS extensions, which are programs that only git-lfs can run"))
+			return nil, o.wrong(errors.New("it was stored through LFS extensions, programs that only git-lfs runs"))
 		case o.Size > limits.MaxFileBytes:
 			return nil, &source.LimitError{Option: "Limits.MaxFileBytes", Max: limits.MaxFileBytes, Name: path}
 		case o.Size > left:

@@ -61,7 +61,7 @@ func cutVersion(text string) (string, bool) {
 func cutExtension(text string, after byte) (rest string, priority byte, ok bool) {
 	key, _, _ := strings.Cut(text, " ")
 	name := strings.TrimPrefix(key, "ext-")
-	if len(name) < 3 || name[0] < '0' || name[0] > '9' || name[0] <= after || name[1] != '-' || strings.HasPrefix(name[2:], "-") {
+	if len(name) < 3 || name[0] < '0' || name[0] > '9' || name[0] <= after || name[1] != '-' || name[2] == '-' {
 		return "", 0, false
 	}
 	if strings.Trim(name[2:], "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {

@@ -70,7 +70,8 @@ func (c *call) follow(location string) error {
 	}
 	if !sameOrigin(c.url, next) {
 		if !c.leaves && !upgrade(c.url, next) {
-			return fmt.Errorf("%s redirects to %s, which is another origin: name that one if it is meant", show(c.url), show(next))
+			return fmt.Errorf("%s redirects to %s, which is another origin: name that one if it is meant",
+				show(c.url), show(next))
 		}
 		if c.leaves {
 			c.header = http.Header{"User-Agent": {agent}, "Accept-Encoding": {"identity"}}
@@ -117,7 +118,7 @@ func (f *fetcher) once(ctx context.Context, c *call) (*http.Response, error) {
 	request.Header = c.header.Clone()
 	response, err := f.client.Do(request)
 	if err != nil {
-		return nil, c.conceal(err)
+		return nil, fmt.Errorf("%s: %w", show(c.url), c.conceal(err))
 	}
 	if r := response.Request; r != nil && r.URL != nil && !sameOrigin(r.URL, c.url) {
 		_ = response.Body.Close()
@@ -193,8 +194,8 @@ type concealed struct {
 func (e *concealed) Error() string        { return e.text }
 func (e *concealed) Is(target error) bool { return errors.Is(e.err, target) }
 
-// conceal cuts the query and the values of headers out of the text of an error that is not our own: what net/http returns has
-// the whole URL.
+// conceal cuts the query and the values of headers out of the text of an error that is not our own: what net/http returns
+// has the whole URL.
 func (c *call) conceal(err error) error {
 	inner := err
 	for in := new(url.Error); errors.As(inner, &in); in = new(url.Error) {
