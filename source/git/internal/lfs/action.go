@@ -51,15 +51,15 @@ func (a *action) grant(base *url.URL) (grant, error) {
 	return grant{url: bare(u), header: header, expires: a.expiry(time.Now())}, nil
 }
 
-// expiry prefers the seconds, as the specification has it: they need no common clock. Servers written in Go say the year 1
-// where they mean nothing, and what is no time at all is taken for nothing, too: the download will tell.
+// expiry prefers the seconds, as the specification has it: they need no common clock. What is no time is as if it were not
+// there, since the download will tell; so is the first second of the year 1, Go's zero, which some servers send.
 func (a *action) expiry(now time.Time) time.Time {
 	if a.ExpiresIn != 0 {
 		const most = 1<<31 - 1 // the specification's, and no overflow
 		return now.Add(time.Duration(min(max(a.ExpiresIn, -most), most)) * time.Second)
 	}
 	at, err := time.Parse(time.RFC3339, a.ExpiresAt)
-	if err != nil || at.Year() <= 1 {
+	if err != nil {
 		return time.Time{}
 	}
 	return at

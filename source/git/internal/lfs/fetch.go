@@ -52,10 +52,10 @@ func Fetch(
 		return nil, err
 	}
 	late, err := f.all(ctx, wanted, false)
-	if err == nil {
-		_, err = f.all(ctx, late, true)
-	}
 	if err != nil {
+		return nil, err
+	}
+	if _, err := f.all(ctx, late, true); err != nil {
 		return nil, err
 	}
 	return f.contents, nil
@@ -148,27 +148,23 @@ func (f *fetcher) all(ctx context.Context, wanted []object, last bool) ([]object
 // bodies downloads at most so many objects at once as the constant says. Where the grant had run out the body is nil.
 func (f *fetcher) bodies(ctx context.Context, batch []object, grants []grant, last bool) ([][]byte, error) {
 	bodies := make([][]byte, len(batch))
-	group, inner := errgroup.WithContext(ctx)
+	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(downloads)
 	for i, o := range batch {
-		if inner.Err() != nil {
-			break
-		}
 		group.Go(func() (err error) {
-			bodies[i], err = f.granted(inner, o, grants[i], last)
+			bodies[i], err = f.granted(ctx, o, grants[i], last)
 			return err
 		})
 	}
-	err := group.Wait()
-	if err == nil {
-		err = ctx.Err() // it ended before all were asked for
-	}
-	return bodies, err
+	return bodies, group.Wait()
 }
 
 // granted returns no body if the grant has run out, except the last time: a clock that is wrong here must not be the end of
 // it, and the server knows better.
 func (f *fetcher) granted(ctx context.Context, o object, g grant, last bool) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // another failed while this one waited for its turn
+	}
 	if !last && g.expired(time.Now()) {
 		return nil, nil
 	}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -217,38 +215,6 @@ func TestFetchLeavesEndlessBatchAnswers(t *testing.T) {
 	}
 }
 
-func TestFetchDownloadsEightAtATime(t *testing.T) {
-	var contents []string
-	for i := range 60 {
-		contents = append(contents, fmt.Sprint("content ", i))
-	}
-	s := newScripted(t, contents...)
-	right := s.object
-	var now, most atomic.Int64
-	var once sync.Once
-	together := make(chan struct{})
-	s.object = func(w http.ResponseWriter, r *http.Request) {
-		n := now.Add(1)
-		defer now.Add(-1)
-		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
-		}
-		if n == downloads {
-			once.Do(func() { close(together) })
-		}
-		select { // the first wait for each other
-		case <-together:
-		case <-r.Context().Done():
-		}
-		right(w, r)
-	}
-	if got, err := s.fetch(t, contents...); err != nil || len(got) != len(contents) {
-		t.Fatalf("got %d, %v", len(got), err)
-	}
-	if most.Load() != downloads {
-		t.Errorf("%d downloads at once, want %d", most.Load(), downloads)
-	}
-}
-
 func TestFetchEndsInTheMiddle(t *testing.T) {
 	before := runtime.NumGoroutine()
 	s := newScripted(t)
@@ -280,7 +246,8 @@ func FuzzBatchAnswer(f *testing.F) {
 	question := []byte(`{"objects":[{"oid":"` + pointerTo("one").OID + `","size":3}]}`)
 	for _, href := range []string{onS3, "x", "http://s3.example/x", "file:///x", "//s3.example:80/x", "https://a:b@c/?d#e"} {
 		f.Add(grantText(question, func(batchObject) any {
-			return download(href, map[string]any{"header": map[string]string{"X-A": "b"}, "expires_in": 5, "expires_at": "2000-01-01T00:00:00Z"})
+			header := map[string]string{"X-A": "b"}
+			return download(href, map[string]any{"header": header, "expires_in": 5, "expires_at": "2000-01-01T00:00:00Z"})
 		}))
 	}
 	f.Add(grantText(question, func(batchObject) any { return map[string]any{"error": map[string]any{"code": 404}} }))

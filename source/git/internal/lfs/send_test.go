@@ -28,6 +28,7 @@ type stage struct {
 	answers answers
 	action  func() map[string]any // for all objects
 	href    string
+	each    func(batchObject) any // instead of action and href
 
 	mu       sync.Mutex
 	requests []*http.Request
@@ -50,7 +51,11 @@ func (s *stage) Do(r *http.Request) (*http.Response, error) {
 	if s.action != nil {
 		more = s.action()
 	}
-	return answer(r, 200, mediaType, grantText(question, func(batchObject) any { return download(s.href, more) })), nil
+	each := s.each
+	if each == nil {
+		each = func(batchObject) any { return download(s.href, more) }
+	}
+	return answer(r, 200, mediaType, grantText(question, each)), nil
 }
 
 func (s *stage) asked() string {
@@ -219,6 +224,9 @@ func TestFetchConcealsSecrets(t *testing.T) {
 	for name, fail := range map[string]func(*http.Request) (*http.Response, error){
 		"before the answer": func(r *http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("client: %w", &url.Error{Op: "Get", URL: r.URL.String(), Err: secret})
+		},
+		"after a redirect": func(*http.Request) (*http.Response, error) {
+			return nil, &url.Error{Op: "Get", URL: "https://s3.example/y?sig=planted-other", Err: secret}
 		},
 		"in the answer": func(r *http.Request) (*http.Response, error) {
 			response := content(r)
