@@ -44,7 +44,9 @@ func Fetch(
 		return nil, err
 	}
 	f := &fetcher{client: client, contents: make(map[string][]byte, len(wanted))}
-	wanted = slices.DeleteFunc(wanted, func(o object) bool { return o.Size == 0 && f.add(o, []byte{}) })
+	if i := slices.IndexFunc(wanted, func(o object) bool { return o.Size == 0 }); i >= 0 { // no two hashes are of nothing
+		f.contents[emptyOID], wanted = []byte{}, slices.Delete(wanted, i, i+1)
+	}
 	if len(wanted) == 0 {
 		return f.contents, nil
 	}
@@ -116,11 +118,6 @@ type fetcher struct {
 	contents map[string][]byte
 }
 
-func (f *fetcher) add(o object, body []byte) bool {
-	f.contents[o.OID] = body
-	return true
-}
-
 // all fetches objects, batch by batch, so that what the server grants is used soon. It returns those for which the grant had
 // run out; the last time there are none.
 func (f *fetcher) all(ctx context.Context, wanted []object, last bool) ([]object, error) {
@@ -138,7 +135,7 @@ func (f *fetcher) all(ctx context.Context, wanted []object, last bool) ([]object
 			if bodies[i] == nil {
 				late = append(late, o)
 			} else {
-				f.add(o, bodies[i])
+				f.contents[o.OID] = bodies[i]
 			}
 		}
 	}
