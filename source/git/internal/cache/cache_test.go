@@ -107,7 +107,7 @@ func TestRandomAddsMatchAModel(t *testing.T) {
 			set object.Set
 		}
 		model := map[string][]kept{} // last used first
-		for step := range 200 {
+		for step := range 120 {
 			if step%50 == 49 {
 				c = again()
 			}

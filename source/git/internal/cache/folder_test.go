@@ -23,19 +23,23 @@ const benign = 2
 
 // damaged adds a small record, lets damage change a file of each kind of it, and checks that what is read is right or not there,
 // and that the next Add makes all good.
-func damaged(t *testing.T, unseen int, damage func(content []byte) [][]byte) {
+func damaged(t *testing.T, unseen int, damage func(content []byte, i int) (changed []byte, ok bool)) {
 	for _, kind := range []string{recordKind, segmentKind} {
 		dir := t.TempDir()
 		c := openFolder(t, dir, 1<<20)
 		set := setOf(t, "", "one", strings.Repeat("two", 50))
 		record := Record{commitOf(t, set, "x"), "paths"}
 		add(t, c.Repository("r"), record, set)
-		file := paths(t, dir, kind)[0]
-		good, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, content := range damage(good) {
+		for i := 0; ; i++ {
+			file := paths(t, dir, kind)[0]
+			good, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			content, ok := damage(good, i)
+			if !ok {
+				break
+			}
 			if err := os.WriteFile(file, content, 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -58,44 +62,40 @@ func damaged(t *testing.T, unseen int, damage func(content []byte) [][]byte) {
 			if all := paths(t, dir, ""); len(all) != 3 {
 				t.Fatalf("%s, damage %d: left are %v", kind, i, all)
 			}
-			file = paths(t, dir, kind)[0]
-			if good, err = os.ReadFile(file); err != nil {
-				t.Fatal(err)
-			}
 		}
 	}
 }
 
 func TestCutFilesAreNotThere(t *testing.T) {
-	damaged(t, 0, func(content []byte) (all [][]byte) {
-		for i := range content {
-			all = append(all, content[:i])
-		}
-		return all
+	damaged(t, 0, func(content []byte, i int) ([]byte, bool) {
+		return content[:min(i, len(content))], i < len(content)
 	})
 }
 
 func TestFlippedBitsAreNotThere(t *testing.T) {
-	damaged(t, benign, func(content []byte) (all [][]byte) {
-		for i := range content {
-			flipped := append([]byte(nil), content...)
-			flipped[i] ^= 1 << (i % 8)
-			all = append(all, flipped)
+	damaged(t, benign, func(content []byte, i int) ([]byte, bool) {
+		if i == len(content) {
+			return nil, false
 		}
-		return all
+		content[i] ^= 1 << (i % 8)
+		return content, true
 	})
 }
 
 func TestForeignContentIsNotThere(t *testing.T) {
-	damaged(t, 0, func(content []byte) [][]byte {
-		return [][]byte{nil, []byte("\n"), []byte("{}"), make([]byte, 5<<20), append(content[:len(content):len(content)], 'x')}
+	damaged(t, 0, func(content []byte, i int) ([]byte, bool) {
+		foreign := [][]byte{nil, []byte("\n"), []byte("{}"), make([]byte, 5<<20), append(content, 'x'), make([]byte, len(content))}
+		if i == len(foreign) {
+			return nil, false
+		}
+		return foreign[i], true
 	})
 }
 
 func TestFilesOfAnotherVersionAreNotThere(t *testing.T) {
-	damaged(t, 0, func(content []byte) [][]byte {
+	damaged(t, 0, func(content []byte, i int) ([]byte, bool) {
 		other := strings.NewReplacer("cache record 1", "cache record 2", segmentMagic, "gkgitsg2").Replace(string(content))
-		return [][]byte{[]byte(other)}
+		return []byte(other), i == 0
 	})
 }
 
