@@ -255,8 +255,9 @@ func TestRecordLargerThanTheCacheIsNotKept(t *testing.T) {
 
 func TestNothingIsKeptWithoutRoom(t *testing.T) {
 	kinds(t, 0, func(t *testing.T, c Cache, _ func() Cache) {
-		set := setOf(t, "x")
-		add(t, c.Repository("r"), Record{commitOf(t, set, "x"), ""}, set)
+		for _, set := range []object.Set{setOf(t), setOf(t, ""), setOf(t, "x")} {
+			add(t, c.Repository("r"), Record{commitOf(t, set, "x"), ""}, set)
+		}
 		if got := recordsOf(t, c.Repository("r")); len(got) > 0 {
 			t.Errorf("kept %v", got)
 		}

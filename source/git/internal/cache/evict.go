@@ -83,8 +83,8 @@ func isRepository(d fs.DirEntry) bool {
 
 var errInUse = errors.New("in use")
 
-// remove removes a candidate and returns what its repository's files take then. A repository that is left empty goes with its
-// lock.
+// remove removes a candidate and returns what its repository's files take then. A repository that is left empty goes with
+// its lock.
 func (f *folder) remove(c candidate, locked bool) (left int64, err error) {
 	if !locked {
 		unlock, ok := f.locks.try(c.repository)

@@ -14,13 +14,14 @@ import (
 	"time"
 )
 
-// Folder returns the cache in a folder, which any number of processes may share, and which is made where it is not there yet.
-// Its files together have at most maxBytes, and for a moment one record more; what is compressed counts as it is stored. Zero
-// or less keeps nothing. Where the system has flock, locks hold over all processes, else within this Cache only.
+// Folder returns the cache in a folder, which any number of processes may share, and which is made where it is not there
+// yet. Its files together have at most maxBytes, and for a moment one record more; what is compressed counts as it is
+// stored. Zero or less keeps nothing. Where the system has flock, locks hold over all processes, else within this Cache
+// only.
 //
-// Each repository has a folder, named by its key's SHA-256, with files of three kinds: a segment has objects and never changes;
-// a record names a commit, its scope and the segments that it needs; the lock is empty. What is neither complete nor needed is
-// removed by the next Add.
+// Each repository has a folder, named by its key's SHA-256, with files of three kinds: a segment has objects and never
+// changes; a record names a commit, its scope and the segments that it needs; the lock is empty. What is neither complete
+// nor needed is removed by the next Add.
 func Folder(dir string, maxBytes int64) (Cache, error) {
 	absolute, err := filepath.Abs(dir)
 	if err == nil {
@@ -78,8 +79,8 @@ const (
 	longestWait = 50 * time.Millisecond // between two looks at another process's lock
 )
 
-// lock takes a repository's lock in this process, and over processes if the folder can be written to: where it cannot, Add will
-// say so, and nobody adds anything that a lock would be for.
+// lock takes a repository's lock in this process, and over processes if the folder can be written to: where it cannot, Add
+// will say so, and nobody adds anything that a lock would be for.
 func (f *folder) lock(ctx context.Context, name string) (unlock func(), err error) {
 	if ctx.Err() != nil {
 		return nil, waiting(ctx)

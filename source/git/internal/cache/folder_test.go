@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,12 +18,12 @@ import (
 	"github.com/gitopskit/gitopskit/source/git/internal/object"
 )
 
-// benign is how many flips may do nothing: in the head of a frame of Zstandard, one in a bit that no decoder looks at, and one
-// that asks for a larger window.
+// benign is how many flips may do nothing: in the head of a frame of Zstandard, one in a bit that no decoder looks at, and
+// one that asks for a larger window.
 const benign = 2
 
-// damaged adds a small record, lets damage change a file of each kind of it, and checks that what is read is right or not there,
-// and that the next Add makes all good.
+// damaged adds a small record, lets damage change a file of each kind of it, and checks that what is read is right or not
+// there, and that the next Add makes all good.
 func damaged(t *testing.T, unseen int, damage func(content []byte, i int) (changed []byte, ok bool)) {
 	for _, kind := range []string{recordKind, segmentKind} {
 		dir := t.TempDir()
@@ -201,6 +202,28 @@ func TestOnlyNewObjectsAreWritten(t *testing.T) {
 		if size := bytesIn(t, dir); size > 2*full || len(segments) > 20 {
 			t.Fatalf("after %d commits there are %d bytes in %d segments, and the first had %d", i, size, len(segments), full)
 		}
+	}
+}
+
+func TestAddedRecordStaysWhereTheClockWasSetBack(t *testing.T) {
+	dir := t.TempDir()
+	c := openFolder(t, dir, 1<<20)
+	future := time.Now().Add(time.Hour)
+	for i := range 2 * recordsOfScope {
+		set := setOf(t, fmt.Sprint(i))
+		record := Record{commitOf(t, set, fmt.Sprint(i)), ""}
+		add(t, c.Repository("r"), record, set)
+		if n := missing(t, c.Repository("r"), set); n > 0 || !slices.Contains(recordsOf(t, c.Repository("r")), record) {
+			t.Fatalf("the record %d is not there", i)
+		}
+		for _, file := range paths(t, dir, recordKind) {
+			if err := os.Chtimes(file, future, future); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := recordsOf(t, c.Repository("r")); len(got) != recordsOfScope {
+		t.Errorf("there are %d records of the scope, want %d", len(got), recordsOfScope)
 	}
 }
 

@@ -47,14 +47,15 @@ func recordName(r Record) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-func writeRecord(root *os.Root, record Record, segments []segmentName) (name string, err error) {
+// writeRecord makes a record the one that was used last, unless its file would take more than maxBytes.
+func writeRecord(root *os.Root, record Record, segments []segmentName, maxBytes int64) (name string, err error) {
 	text, err := json.Marshal(recordFile{record.Commit.String(), []byte(record.Scope), segments})
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256(text)
 	text = append([]byte(recordMagic+hex.EncodeToString(sum[:])+"\n"), text...)
-	if len(text) > maxRecordBytes {
+	if int64(len(text)) > min(maxRecordBytes, maxBytes) {
 		return "", errTooLarge
 	}
 	name, _, err = write(root, recordKind, recordName(record), func(file *os.File) error {

@@ -16,8 +16,9 @@ import (
 	"github.com/gitopskit/gitopskit/source/git/internal/object"
 )
 
-// A folderRepository reads a repository's folder when it has to: the records and the segments' indexes when an object is first
-// asked for after a Lock, Records or Add, and a frame when one of its objects is. It keeps what it read as long as it is of use.
+// A folderRepository reads a repository's folder when it has to: the records and the segments' indexes when an object is
+// first asked for after a Lock, Records or Add, and a frame when one of its objects is. It keeps what it read as long as it
+// is of use.
 type folderRepository struct {
 	cache *folder
 	name  string
@@ -32,8 +33,8 @@ type folderRepository struct {
 	decoder  func() *zstd.Decoder
 }
 
-// mostLoaded is how many times the cache's bound a repository's content may be in memory: one that is compressed better than
-// that is not kept, or is made to fill the memory.
+// mostLoaded is how many times the cache's bound a repository's content may be in memory: one that is compressed better
+// than that is not kept, or is made to fill the memory.
 const mostLoaded = 8
 
 func newFolderRepository(cache *folder, name string) *folderRepository {
@@ -112,7 +113,8 @@ func (r *folderRepository) find(hash object.Hash) *entry {
 	return r.index[hash]
 }
 
-// refresh lists the folder and opens the segments that are new. Of an object in two segments, that of the newer record counts.
+// refresh lists the folder and opens the segments that are new. Of an object in two segments, that of the newer record
+// counts.
 func (r *folderRepository) refresh() {
 	if !r.stale {
 		return
@@ -237,13 +239,14 @@ func (r *folderRepository) add(ctx context.Context, record Record, needed object
 			return err
 		}
 		segments = append(segments, added)
+		total += added.Size
 	}
-	name, err := writeRecord(root, record, segments)
+	name, err := writeRecord(root, record, segments, r.cache.maxBytes-total)
 	if err != nil {
 		_ = sweep(root) // of the segment
 		return err
 	}
-	if err := retire(root, record.Scope); err != nil {
+	if err := retire(root, record.Scope, name); err != nil {
 		return err
 	}
 	if err := syncFolder(root); err != nil {
@@ -252,9 +255,9 @@ func (r *folderRepository) add(ctx context.Context, record Record, needed object
 	return r.cache.evict(r.name, name)
 }
 
-// divide returns the segments that a record is to share with others, and which objects to write for it. Objects that a segment
-// has are written again when they are less than half of it, or not much more than what is to be written anyway: so no segment is
-// mostly garbage for its record, and many small ones become one, as sizes double from one to the next.
+// divide returns the segments that a record is to share with others, and which objects to write for it. Objects that a
+// segment has are written again when they are less than half of it, or not much more than what is to be written anyway: so
+// no segment is mostly garbage for its record, and many small ones become one, as sizes double from one to the next.
 func (r *folderRepository) divide(needed object.Set) (shared []segmentName, missing []object.Hash) {
 	useful := map[*segment]int64{}
 	pending := int64(0)
@@ -283,15 +286,16 @@ func (r *folderRepository) divide(needed object.Set) (shared []segmentName, miss
 	return shared, missing
 }
 
-// retire removes the records of a scope that were used longest ago, and what no record needs any more.
-func retire(root *os.Root, scope string) error {
+// retire removes the records of a scope that were used longest ago, besides the added one, whatever the clock says; and
+// what no record needs any more.
+func retire(root *os.Root, scope, added string) error {
 	l, err := list(root)
 	if err != nil {
 		return err
 	}
-	kept := 0
+	kept := 1
 	for _, record := range l.records {
-		if record.Scope != scope {
+		if record.Scope != scope || record.file == added {
 			continue
 		}
 		if kept++; kept > recordsOfScope {

@@ -24,8 +24,8 @@ import (
 //	index    for each frame: its stored size, its number of objects, and for each object: hash, kind, size
 //	end      the index's size (8 bytes) and SHA-256, and the magic
 //
-// Numbers are varints but for the index's size, which is big-endian. The index's sum finds damage to it, and the objects' own
-// hashes find the rest. A frame is what is read at a time.
+// Numbers are varints but for the index's size, which is big-endian. The index's sum finds damage to it, and the objects'
+// own hashes find the rest. A frame is what is read at a time.
 type segment struct {
 	name    string
 	stored  int64 // bytes of the file
