@@ -233,7 +233,9 @@ func TestRecordLargerThanTheCacheIsNotKept(t *testing.T) {
 	kinds(t, 10_000, func(t *testing.T, c Cache, _ func() Cache) {
 		small := setOf(t, "small")
 		add(t, c.Repository("r"), Record{commitOf(t, small, "small"), ""}, small)
-		for name, body := range map[string][]byte{"incompressible": make([]byte, 30_000), "one large object": make([]byte, 30_001)} {
+		for name, body := range map[string][]byte{
+			"incompressible": make([]byte, 30_000), "one large object": make([]byte, 30_001),
+		} {
 			if name == "incompressible" {
 				random := rand.NewChaCha8([32]byte{})
 				_, _ = random.Read(body)

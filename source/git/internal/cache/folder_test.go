@@ -10,8 +10,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,7 +87,8 @@ func TestFlippedBitsAreNotThere(t *testing.T) {
 
 func TestForeignContentIsNotThere(t *testing.T) {
 	damaged(t, 0, func(content []byte, i int) ([]byte, bool) {
-		foreign := [][]byte{nil, []byte("\n"), []byte("{}"), make([]byte, 5<<20), append(content, 'x'), make([]byte, len(content))}
+		foreign := [][]byte{nil, []byte("\n"), []byte("{}"), make([]byte, 5<<20), append(content, 'x'),
+			make([]byte, len(content))}
 		if i == len(foreign) {
 			return nil, false
 		}
@@ -408,6 +411,41 @@ func TestLockExcludesAndEndsWithTheContext(t *testing.T) {
 		unlock() // does nothing
 		(<-got)()
 	})
+}
+
+func TestLockExcludesWhileItsFolderIsEvicted(t *testing.T) {
+	dir := t.TempDir()
+	var holders atomic.Int32
+	done := make(chan bool)
+	for range 4 {
+		r := openFolder(t, dir, 1<<20).Repository("r") // with a Cache of its own, as in another process
+		go func() {
+			defer func() { done <- true }()
+			for range 500 {
+				unlock, err := r.Lock(context.Background())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := holders.Add(1); n != 1 {
+					t.Errorf("%d hold the lock", n)
+				}
+				runtime.Gosched()
+				holders.Add(-1)
+				unlock()
+			}
+		}()
+	}
+	evictor, _ := openFolder(t, dir, 1<<20).(*folder)
+	name := evictor.Repository("r").(*folderRepository).name
+	for left := 4; left > 0; {
+		select {
+		case <-done:
+			left--
+		default:
+			_, _ = evictor.remove(candidate{repository: name}, false) // it is in use, or goes
+		}
+	}
 }
 
 // segmentOf returns a segment's file of this index and these frames, with the right sum.

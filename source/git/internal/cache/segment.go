@@ -70,7 +70,8 @@ var errBroken = errors.New("broken file")
 var errTooLarge = errors.New("larger than the cache")
 
 // writeSegment writes the objects of these hashes, unless they take more than maxBytes.
-func writeSegment(ctx context.Context, root *os.Root, hashes []object.Hash, from object.Set, maxBytes int64) (segmentName, error) {
+func writeSegment(ctx context.Context, root *os.Root, hashes []object.Hash, from object.Set,
+	maxBytes int64) (segmentName, error) {
 	// Neighbours of one kind and size are often alike, which halves what they take. Trees come together, for walking.
 	slices.SortFunc(hashes, func(a, b object.Hash) int {
 		x, y := from[a], from[b]
