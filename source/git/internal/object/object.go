@@ -65,6 +65,7 @@ type Set map[Hash]Object
 type Hasher struct {
 	sum    sha1cd.CollisionResistantHash
 	header []byte
+	hash   []byte
 }
 
 // NewHasher returns a Hasher.
@@ -80,11 +81,9 @@ func (h *Hasher) Sum(kind Kind, body []byte) (Hash, error) {
 	h.header = append(strconv.AppendInt(h.header, int64(len(body)), 10), 0)
 	h.sum.Write(h.header) // never an error, as hash.Hash says
 	h.sum.Write(body)
-	var hash Hash
-	sum, collides := h.sum.CollisionResistantSum(hash[:0])
-	if collides {
+	var collides bool
+	if h.hash, collides = h.sum.CollisionResistantSum(h.hash[:0]); collides {
 		return Hash{}, fmt.Errorf("a %s of %d bytes was made to have the SHA-1 of another", kind, len(body))
 	}
-	copy(hash[:], sum)
-	return hash, nil
+	return Hash(h.hash), nil
 }

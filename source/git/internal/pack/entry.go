@@ -12,6 +12,7 @@ type entry struct {
 	offset int64       // in the pack
 	kind   object.Kind // 0 while it is a delta without its base
 	body   []byte      // while it has no kind, a patch
+	slab   *slab       // which has the patch, or nil
 	// The base of a delta: an earlier entry, or what has a hash. They stay as they are.
 	base *entry
 	hash *object.Hash

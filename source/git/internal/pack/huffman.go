@@ -51,14 +51,14 @@ func (c *code) inner(e uint32, acc uint64) uint32 {
 func (c *code) build(lengths []uint8, primary uint, entries []uint32) bool {
 	var count, next [maxCodeBits + 1]int
 	for _, l := range lengths {
-		count[l]++
+		count[l&15]++
 	}
 	c.primary = primary
 	if count[0] == len(lengths) || count[0] == len(lengths)-1 && count[1] == 1 {
 		c.buildSingle(lengths, entries)
 		return true
 	}
-	space, sum := 1, 0
+	space, sum := 1, count[0]
 	for l := 1; l <= maxCodeBits; l++ {
 		space = space<<1 - count[l]
 		next[l] = sum
@@ -70,14 +70,13 @@ func (c *code) build(lengths []uint8, primary uint, entries []uint32) bool {
 	if space != 0 {
 		return false
 	}
+	// Symbols that are not used come first, so that no branch has to tell them.
 	var sorted [maxLiterals]uint16
 	for symbol, l := range lengths {
-		if l > 0 {
-			sorted[next[l]] = uint16(symbol)
-			next[l]++
-		}
+		sorted[next[l&15]] = uint16(symbol)
+		next[l&15]++
 	}
-	return c.fill(sorted[:sum], &count, entries)
+	return c.fill(sorted[count[0]:sum], &count, entries)
 }
 
 // buildSingle makes a code of no symbol, or of one that has one bit.

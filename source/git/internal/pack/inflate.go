@@ -183,26 +183,22 @@ func (d *inflater) stored() error {
 func (d *inflater) symbols(c *codes) error {
 	const mask = 1<<literalBits - 1
 	table := &c.literals.table
-	acc, left, n, out := d.bits, d.left, d.n, d.out
-	limit := min(d.size, len(out)-slack)
+	acc, left, n, pos := d.bits, d.left, d.n, d.pos
+	out, in, limit := d.out, d.buf[:d.end], min(d.size, len(d.out)-slack)
 	for {
-		if n > limit || d.end-d.pos < 16 {
-			d.bits, d.left, d.n = acc, left, n
-			d.unread()
-			if err := d.room(); err != nil {
+		if n > limit || len(in)-pos < 16 {
+			d.bits, d.left, d.n, d.pos = acc, left, n, pos
+			if err := d.more(); err != nil {
 				return err
 			}
-			if err := d.fill(16); err != nil {
-				return err
-			}
-			acc, left, out = d.bits, d.left, d.out
-			limit = min(d.size, len(out)-slack)
+			acc, left, pos = d.bits, d.left, d.pos
+			out, in, limit = d.out, d.buf[:d.end], min(d.size, len(d.out)-slack)
 		}
-		acc |= binary.LittleEndian.Uint64(d.buf[d.pos:]) << (left & 63)
-		d.pos += int((63 - left) >> 3)
+		acc |= binary.LittleEndian.Uint64(in[pos:]) << (left & 63)
+		pos += int((63 - left) >> 3)
 		left |= 56
 		e := table[acc&mask]
-		if e&isLiteral != 0 {
+		if e&isLiteral != 0 { // up to three of them
 			acc, left = acc>>(e&63), left-uint(e&63)
 			out[n] = byte(e >> 16)
 			n++
@@ -217,43 +213,54 @@ func (d *inflater) symbols(c *codes) error {
 					continue
 				}
 			}
-			acc |= binary.LittleEndian.Uint64(d.buf[d.pos:]) << (left & 63)
-			d.pos += int((63 - left) >> 3)
+			acc |= binary.LittleEndian.Uint64(in[pos:]) << (left & 63)
+			pos += int((63 - left) >> 3)
 			left |= 56
 		}
+		if e&isTable != 0 {
+			if e = c.literals.inner(e, acc); e&isLiteral != 0 {
+				acc, left = acc>>(e&63), left-uint(e&63)
+				out[n] = byte(e >> 16)
+				n++
+				continue
+			}
+		}
 		if e&isOther != 0 {
-			if e&isTable != 0 {
-				e = c.literals.inner(e, acc)
-				if e&isLiteral != 0 {
-					acc, left = acc>>(e&63), left-uint(e&63)
-					out[n] = byte(e >> 16)
-					n++
-					continue
-				}
-			}
-			if e&isOther != 0 {
-				d.bits, d.left, d.n = acc>>(e&63), left-uint(e&63), n
-				if e&isEnd != 0 {
-					return nil
-				}
-				return d.malformed("a code that stands for nothing")
-			}
+			d.bits, d.left, d.n, d.pos = acc>>(e&63), left-uint(e&63), n, pos
+			return d.ends(e)
 		}
 		// At most 15 bits of code and 5 of length, then 15 and 13 of distance: less than 56.
-		length := int(e>>16&0x1ff) + int(acc&(1<<(e&63)-1)>>(e>>8&15))
+		length := int(e>>16) + int(acc&(1<<(e&63)-1)>>(e>>8&15))
 		acc, left = acc>>(e&63), left-uint(e&63)
-		e = c.distances.table[acc&(1<<distanceBits-1)]
-		if e&isTable != 0 {
+		if e = c.distances.table[acc&(1<<distanceBits-1)]; e&isTable != 0 {
 			e = c.distances.inner(e, acc)
 		}
-		distance := int(e>>16&0x7fff) + int(acc&(1<<(e&63)-1)>>(e>>8&15))
+		distance := int(e>>16) + int(acc&(1<<(e&63)-1)>>(e>>8&15))
 		acc, left = acc>>(e&63), left-uint(e&63)
 		if e&isOther != 0 || distance > n {
-			return d.malformed("a match that starts before the object")
+			d.pos = pos
+			return d.malformed("a match that starts before its object")
 		}
 		repeat(out, n, distance, length)
 		n += length
 	}
+}
+
+// more makes sure of slack bytes of room, and of two refills.
+func (d *inflater) more() error {
+	if err := d.room(); err != nil {
+		return err
+	}
+	d.unread()
+	return d.fill(16)
+}
+
+// ends is for an entry that is no literal and no length.
+func (d *inflater) ends(e uint32) error {
+	if e&isEnd == 0 {
+		return d.malformed("a code that stands for nothing")
+	}
+	return nil
 }
 
 // repeat copies length bytes from distance before n to n. They may overlap.

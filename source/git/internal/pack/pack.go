@@ -58,6 +58,7 @@ type pack struct {
 	limits  source.Limits
 	entries entries     // of the reading goroutine
 	stopped atomic.Bool // err is set
+	slabs   sync.Pool   // of *slab
 
 	mu      sync.Mutex // guards what follows, and what entries say
 	objects object.Set
@@ -87,7 +88,9 @@ func (p *pack) work(w *worker, batches <-chan []entry) {
 			if p.stopped.Load() {
 				break
 			}
-			p.fail(w.settle(&batch[i]))
+			if err := w.settle(&batch[i]); err != nil {
+				p.fail(err)
+			}
 		}
 	}
 }

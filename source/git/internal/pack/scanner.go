@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"math"
 
 	"github.com/gitopskit/gitopskit/source/git/internal/object"
@@ -10,8 +11,8 @@ import (
 type scanner struct {
 	*inflater
 	pack *pack
-	read int64  // bytes that were decompressed
-	slab []byte // room for small patches, which are gone soon and together
+	read int64 // bytes that were decompressed
+	slab *slab // where patches are put now
 }
 
 // entry reads the next one into e, which is the last of the pack's.
@@ -44,25 +45,11 @@ func (d *scanner) entry(e *entry) error {
 	e.body = body
 	switch {
 	case borrowed && e.kind == 0:
-		e.body = d.patch(body)
+		d.putPatch(e, body)
 	case borrowed:
-		e.body = append(make([]byte, 0, len(body)), body...)
+		e.body = bytes.Clone(body)
 	}
 	return nil
-}
-
-// patch copies a patch.
-func (d *scanner) patch(body []byte) []byte {
-	const slabSize, most = 16 << 10, 1 << 10
-	if len(body) > most {
-		return append(make([]byte, 0, len(body)), body...)
-	}
-	if len(body) > cap(d.slab)-len(d.slab) {
-		d.slab = make([]byte, 0, slabSize)
-	}
-	n := len(d.slab)
-	d.slab = append(d.slab, body...)
-	return d.slab[n:len(d.slab):len(d.slab)]
 }
 
 // head reads a kind and a size: three and four bits, then seven more of the size in each byte, the lowest first.
@@ -115,6 +102,6 @@ func (d *scanner) hashBase(e *entry) error {
 	if err != nil {
 		return err
 	}
-	e.hash = (*object.Hash)(append([]byte(nil), raw...))
+	e.hash = (*object.Hash)(bytes.Clone(raw))
 	return nil
 }

@@ -104,6 +104,8 @@ func (w *worker) apply(e *entry, base object.Object) error {
 	if !ok || len(body) != int(to) {
 		return &FormatError{Offset: e.offset, Problem: "a delta that is malformed"}
 	}
+	w.drop(e.slab)
+	e.slab = nil
 	return w.finish(e, object.Object{Kind: base.Kind, Body: body})
 }
 
