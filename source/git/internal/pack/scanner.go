@@ -63,7 +63,7 @@ func (d *scanner) head() (object.Kind, uint64, error) {
 		if b, err = d.byte(); err != nil {
 			return 0, 0, err
 		}
-		if shift > 56 { // 63 bits are there
+		if shift > 60 || uint64(b&0x7f) > math.MaxInt64>>shift {
 			return 0, 0, d.malformed("an object whose size is no number")
 		}
 		size |= uint64(b&0x7f) << shift
