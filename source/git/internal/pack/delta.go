@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// A patch starts with the sizes of the object that it is applied to and of the one that comes out, and goes on with what the
-// latter is made of: a byte with its top bit set copies from the former, with an offset and a length of which it says which bytes
-// follow; one from 1 to 127 is followed by so many bytes that are new.
+// A patch starts with the sizes of the object that it is applied to and of the one that comes out, and goes on with what
+// the latter is made of: a byte with its top bit set copies from the former, with an offset and a length of which it says
+// which bytes follow; one from 1 to 127 is followed by so many bytes that are new.
 
 // sizes returns what a patch starts with, and the rest of it.
 func sizes(patch []byte) (from, to uint64, rest []byte, ok bool) {
@@ -66,8 +66,8 @@ func patched(out, base, instructions []byte) ([]byte, bool) {
 	return out, len(out) == cap(out)
 }
 
-// copyOf reads the offset and the length of a copy: for each of the four and three lower bits of op that is set, the next byte
-// of the little-endian number; the others are zero.
+// copyOf reads the offset and the length of a copy: for each of the four and three lower bits of op that is set, the next
+// byte of the little-endian number; the others are zero.
 func copyOf(op byte, instructions []byte) (offset, length uint64, rest []byte, ok bool) {
 	var number uint64
 	for bit := range 7 {

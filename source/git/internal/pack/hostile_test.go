@@ -50,25 +50,24 @@ func TestReadPackThatIsCutAnywhere(t *testing.T) {
 	}
 }
 
-func TestReadPackWithAnyBitFlipped(t *testing.T) {
+func TestReadPackWithAnyByteFlipped(t *testing.T) {
 	pack, have, want := smallGitPack(t)
 	limits := source.Limits{MaxBytes: 1 << 20, MaxFileBytes: 1 << 19, MaxFiles: 1000}.WithDefaults()
 	for n := range pack {
-		for bit := range 8 {
-			flipped := bytes.Clone(pack)
-			flipped[n] ^= 1 << bit
-			if got, err := Read(t.Context(), bytes.NewReader(flipped), have, limits); err == nil || got != nil {
-				t.Fatalf("bit %d of byte %d: got %d objects, %v", bit, n, len(got), err)
-			}
-			// With a sum that is right, there may be another pack; whatever it has is under its own hash.
-			flipped = signed(flipped[:len(flipped)-20])
-			if got, err := Read(t.Context(), bytes.NewReader(flipped), have, limits); err == nil {
-				trueHashes(t, got)
-				for hash, o := range want {
-					if g, ok := got[hash]; ok && !bytes.Equal(g.Body, o.Body) {
-						t.Fatalf("bit %d of byte %d: %s has another body", bit, n, hash)
-					}
-				}
+		flipped := bytes.Clone(pack)
+		flipped[n] ^= 1 << (n % 8)
+		if got, err := Read(t.Context(), bytes.NewReader(flipped), have, limits); err == nil || got != nil {
+			t.Fatalf("byte %d: got %d objects, %v", n, len(got), err)
+		}
+		// With a sum that is right, there may be another pack; whatever it has is under its own hash.
+		got, err := Read(t.Context(), bytes.NewReader(signed(flipped[:len(flipped)-20])), have, limits)
+		if err != nil {
+			continue
+		}
+		trueHashes(t, got)
+		for hash, o := range want {
+			if g, ok := got[hash]; ok && !bytes.Equal(g.Body, o.Body) {
+				t.Fatalf("byte %d: %s has another body", n, hash)
 			}
 		}
 	}

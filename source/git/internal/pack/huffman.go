@@ -22,8 +22,8 @@ const (
 //	bits 8-11   how many of them are the code
 //	bits 16-30  a literal, the least length or distance, or where in the table to look on
 //
-// and flags of which literals have their own, so that they are told with one test. Of an inner table, bits 0-5 are how many bits
-// its index has.
+// and flags, of which literals have their own, so that they are told with one test. Of an inner table, bits 0-5 are how
+// many bits its index has.
 const (
 	isEnd     = 1 << 12
 	isTable   = 1 << 13
@@ -32,8 +32,8 @@ const (
 	unused    = isOther
 )
 
-// A code finds symbols by their bits. A complete code of 288 symbols, 10 bits and then up to 5 takes at most 1,334 entries, and
-// one of 32 symbols, 8 bits and up to 7 takes 402; incomplete ones are refused unless they have one symbol.
+// A code finds symbols by their bits. A complete code of 288 symbols, 10 bits and then up to 5 takes at most 1,334 entries,
+// and one of 32 symbols, 8 bits and up to 7 takes 402; incomplete ones are refused unless they have one symbol.
 type code struct {
 	table   [2048]uint32
 	primary uint
@@ -46,8 +46,7 @@ func (c *code) inner(e uint32, acc uint64) uint32 {
 }
 
 // build makes the code whose symbols have these lengths, of which primary bits are looked up at once. It reports whether
-// there is one. The entry of a symbol is that of entries, to which the bits
-// of its code are added.
+// there is one. The entry of a symbol is that of entries, with the bits of its code.
 func (c *code) build(lengths []uint8, primary uint, entries []uint32) bool {
 	var count, next [maxCodeBits + 1]int
 	for _, l := range lengths {
@@ -239,8 +238,10 @@ func (d *inflater) readCodes() error {
 // readLengths reads the lengths of a block's codes, for which the place of that of its distances was lent.
 func (d *inflater) readLengths(lengths []uint8) error {
 	for i := 0; i < len(lengths); {
-		if err := d.refill(); err != nil {
-			return err
+		if d.left < 16 { // 7 bits of code, and 7 that say how often
+			if err := d.refill(); err != nil {
+				return err
+			}
 		}
 		e := d.own.distances.table[d.bits&(1<<distanceBits-1)]
 		if e&isOther != 0 {

@@ -1,13 +1,10 @@
 package pack
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "encoding/binary"
 
-// A packs' objects are zlib streams, each of a few hundred or thousand bytes, whose size is told before. The decoder here is
-// made for that: it writes to where the object is wanted and copies from there, with no window of its own, looks up a symbol in
-// one step, and uses exactly the bytes that are an object's.
+// A pack's objects are zlib streams (RFC 1950 and 1951), most of a few hundred or thousand bytes, whose size is told before.
+// The decoder here is made for that: it has all of an object before it, so that it needs no window, looks up a symbol in one
+// step, and uses exactly the bytes that are an object's.
 
 const (
 	maxMatch = 258
@@ -52,8 +49,8 @@ func newInflater(s *stream) *inflater {
 	return d
 }
 
-// inflate decodes the next zlib stream, which has to have size bytes. Where it is not large, they are in memory that the next
-// call uses again, and borrowed is true.
+// inflate decodes the next zlib stream, which has to have size bytes. Where that is not much, they are in memory that the
+// next call uses again, and borrowed is true.
 func (d *inflater) inflate(size int) (body []byte, borrowed bool, err error) {
 	d.size, d.n, d.bits, d.left = size, 0, 0, 0
 	d.out = d.scratch
@@ -279,6 +276,3 @@ func repeat(out []byte, n, distance, length int) {
 		to[i] = from[i]
 	}
 }
-
-// reverse turns the n lowest bits around.
-func reverse(v uint, n uint) uint { return bits.Reverse(v) >> (bits.UintSize - n) }

@@ -26,9 +26,9 @@ const (
 	hashDelta   object.Kind = 7
 )
 
-// Read reads a pack of version 2 or 3 and returns its objects by their hashes, which are computed of their bodies. Bases that
-// deltas name by hash and that the pack lacks are asked of have, once each and after all of the pack has come; have may be
-// nil, and its objects are not in the result.
+// Read reads a pack of version 2 or 3 and returns its objects by their hashes, which are computed of their bodies. Bases
+// that deltas name by hash and that the pack lacks are asked of have, once each, by the calling goroutine, after all of the
+// pack has come. Have may be nil, and its objects are not in the result.
 //
 // Read reads r to its end, where the pack has to end too. An error of r is wrapped. Read stops soon after ctx ends, with an
 // error that wraps ctx's, unless r blocks: r has to end with ctx as well. It uses as many goroutines as there are
@@ -38,7 +38,9 @@ const (
 // [*source.LimitError], where an object or a delta, as it is once decompressed, is over MaxFileBytes, where all that is
 // decompressed or all objects together are over MaxBytes, or where there are more objects than MaxFiles and 16 more; one of
 // no type for an object that was made to have another one's SHA-1. No objects come with an error.
-func Read(ctx context.Context, r io.Reader, have func(object.Hash) (object.Object, bool), limits source.Limits) (object.Set, error) {
+func Read(
+	ctx context.Context, r io.Reader, have func(object.Hash) (object.Object, bool), limits source.Limits,
+) (object.Set, error) {
 	p := &pack{limits: limits.WithDefaults(), refs: make(map[object.Hash]*entry)}
 	p.fail(p.read(ctx, newStream(r)))
 	if p.err == nil && p.left > 0 {
