@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -17,17 +15,23 @@ import (
 // DirOptions say how a folder is read; the zero value works.
 type DirOptions struct {
 	Limits Limits
+	// Ignore says what is left out, beside what the folder's ignore files say and before these, see [IgnoreRules].
+	Ignore string
+	// NoIgnoreFiles makes ignore files say nothing.
+	NoIgnoreFiles bool
 }
 
 // Dir returns a folder of this machine as a Source. Its revisions have no name; their digest is of the paths, executable
 // bits and contents. Whatever is called .git is left out, and so are empty folders. Symbolic links are kept as links;
-// none is followed, except one that path itself is. A socket, a pipe or a device is an error that names it.
+// none is followed, except one that path itself is. A socket, a pipe or a device is an error that names it. What is ignored
+// is as if it were not there: it changes no revision, counts against no limit, and an ignored folder is not read.
 //
 // A Fetch reads every file, also to find out that nothing has changed. A snapshot is a copy in memory, within the limits.
-// A folder that is missing, or has no files, perhaps because what belongs there is not mounted, is [ErrNotFound].
-// Where the folder changes meanwhile, it is read again, and after a few times given up with [ErrChanging].
+// A folder that is missing, or has no files, perhaps because what belongs there is not mounted, is [ErrNotFound]; so is one
+// of which all is ignored. Where the folder changes meanwhile, it is read again, and after a few times given up with
+// [ErrChanging].
 func Dir(path string, opts DirOptions) Source {
-	return &folder{path: path, limits: opts.Limits}
+	return &folder{path: path, opts: opts}
 }
 
 // ErrChanging means that a folder did not stay as it was for long enough to be read.
@@ -37,8 +41,8 @@ var ErrChanging = errors.New("keeps changing while it is read")
 const dirAttempts = 4
 
 type folder struct {
-	path   string
-	limits Limits
+	path string
+	opts DirOptions
 }
 
 // Fetch implements [Source].
@@ -63,7 +67,7 @@ func (f *folder) fetch(ctx context.Context) (*Snapshot, error) {
 	}
 	defer root.Close() // nothing was written that could be lost
 	for range dirAttempts {
-		snapshot, err := readFolder(ctx, root, f.limits)
+		snapshot, err := f.read(ctx, root)
 		if !errors.Is(err, ErrChanging) {
 			return snapshot, err
 		}
@@ -71,16 +75,16 @@ func (f *folder) fetch(ctx context.Context) (*Snapshot, error) {
 	return nil, ErrChanging
 }
 
-// readFolder reads what a listing names, and trusts it if a second listing is the same.
-func readFolder(ctx context.Context, root *os.Root, limits Limits) (*Snapshot, error) {
-	before, err := list(ctx, root, limits)
+// read reads what a listing names, and trusts it if a second listing is the same.
+func (f *folder) read(ctx context.Context, root *os.Root) (*Snapshot, error) {
+	before, err := f.list(ctx, root)
 	if err != nil {
 		return nil, err
 	}
 	if len(before) == 0 {
-		return nil, fmt.Errorf("the folder has no files: %w", ErrNotFound)
+		return nil, fmt.Errorf("the folder has no files, or none that is not ignored: %w", ErrNotFound)
 	}
-	tree := NewTree(limits)
+	tree := NewTree(f.opts.Limits)
 	sum := sha256.New()
 	for _, e := range before {
 		line, err := e.addTo(ctx, tree, root)
@@ -89,7 +93,7 @@ func readFolder(ctx context.Context, root *os.Root, limits Limits) (*Snapshot, e
 		}
 		fmt.Fprintln(sum, line)
 	}
-	after, err := list(ctx, root, limits)
+	after, err := f.list(ctx, root)
 	if err != nil {
 		return nil, err
 	}
@@ -97,48 +101,4 @@ func readFolder(ctx context.Context, root *os.Root, limits Limits) (*Snapshot, e
 		return nil, ErrChanging
 	}
 	return tree.Snapshot(Revision{Digest: digest.NewDigest(digest.SHA256, sum)}), nil
-}
-
-// list returns all files and links by path.
-func list(ctx context.Context, root *os.Root, limits Limits) ([]entry, error) {
-	most := limits.WithDefaults().MaxFiles
-	var all []entry
-	err := fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
-			return vanished(path, err)
-		case d.Name() == ".git" && d.IsDir():
-			return fs.SkipDir
-		case d.Name() == ".git" || d.IsDir():
-			return nil
-		case len(all) >= most:
-			return &LimitError{Option: "Limits.MaxFiles", Max: int64(most)}
-		}
-		info, err := d.Info()
-		if err != nil {
-			return vanished(path, err)
-		}
-		all = append(all, entry{path: path, mode: info.Mode(), size: info.Size(), modified: info.ModTime().Truncate(0).UTC()})
-		return nil
-	})
-	slices.SortFunc(all, func(a, b entry) int { return strings.Compare(a.path, b.path) })
-	return all, err
-}
-
-// vanished tells a file that has gone since it was listed from a folder that was never there.
-func vanished(path string, err error) error {
-	if path != "." && errors.Is(err, fs.ErrNotExist) {
-		return ErrChanging
-	}
-	return err
-}
-
-// An entry is a file or a link as it was listed.
-type entry struct {
-	path     string
-	mode     fs.FileMode
-	size     int64
-	modified time.Time
 }

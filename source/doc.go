@@ -28,6 +28,21 @@
 // In Git it is the blob's or the tree's hash, in a bucket it is made of key, ETag and size, elsewhere of the content.
 // [io/fs.Sub] of a snapshot has the method, too.
 //
+// # What is ignored
+//
+// Lines of Git's gitignore syntax say what of an origin is left out. They are in the options of a source, and in files of
+// the origin that are called .sourceignore, each for its own folder and those below. As in Git, the last line that matches
+// decides, an exclamation mark takes a file back in, and nothing takes back in what is in an ignored folder. Lines of
+// deeper files come later, and those of the options last of all. There are no lines by default.
+//
+//	# .sourceignore
+//	*.md
+//	/test/
+//	!/docs/README.md
+//
+// An ignore file is a file of the snapshot like any other, unless it is ignored; its lines hold in either case. One that is
+// not a regular file, such as a symbolic link, is none. [IgnoreRules] is for those who write a [Source].
+//
 // # What may be in an origin
 //
 // Origins are not trusted. [Limits] bound how many files there are, how large and how deep they are; crossing one is a
