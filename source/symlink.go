@@ -50,7 +50,7 @@ func (w *walk) step(follow bool) error {
 	}
 	child, ok := here.children[element]
 	if !ok {
-		return fs.ErrNotExist
+		return here.absent(element)
 	}
 	if child.mode.Type() == fs.ModeSymlink && (follow || len(w.todo) > 0) {
 		return w.follow(child)

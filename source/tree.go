@@ -153,6 +153,7 @@ type node struct {
 	held     bool                   // what open brings is in memory
 	children map[string]*node       // of a folder
 	entries  []fs.DirEntry          // of a sealed folder: the children by name
+	withheld map[string]error       // of a folder: what is not among the children, and why
 	identifying
 }
 

@@ -58,7 +58,9 @@ func keep(ctx context.Context, p *printer, config *rest.Config, f flags) error {
 
 func ownOrigin(f flags) (source.Source, error) {
 	if f.git != "" {
-		return git.New(f.git, git.Options{Branch: f.branch, Username: os.Getenv("GIT_USERNAME"), Password: os.Getenv("GIT_PASSWORD")})
+		return git.New(f.git, git.Options{
+			Branch: f.branch, Username: os.Getenv("GIT_USERNAME"), Password: os.Getenv("GIT_PASSWORD"), AllowPlainHTTP: f.plain,
+		})
 	}
 	return bucket.New(bucket.Options{
 		Endpoint: f.endpoint, Bucket: f.bucket, Region: f.region,

@@ -31,16 +31,18 @@ import (
 )
 
 type flags struct {
-	git, branch, path          string
+	git, branch, path string
+
 	endpoint, bucket, region   string
 	kubeconfig, namespace, set string
 	interval                   time.Duration
-	once                       bool
+	once, plain                bool
 }
 
 func main() {
 	var f flags
 	flag.StringVar(&f.git, "git", "", "`URL` of a Git repository of yours")
+	flag.BoolVar(&f.plain, "allow-plain-http", false, "let Git's credentials go over http://")
 	flag.StringVar(&f.branch, "branch", "", "its `branch`; without it, the one that its HEAD is")
 	flag.StringVar(&f.path, "path", ".", "`folder` of the kustomization, or of manifests, in the repository or bucket")
 	flag.StringVar(&f.endpoint, "endpoint", "", "S3 `endpoint` of a bucket of yours: host:port or URL")

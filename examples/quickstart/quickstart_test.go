@@ -68,7 +68,7 @@ func TestQuickstartTakesTheUsersOwn(t *testing.T) {
 		name, says string
 		flags
 	}{
-		{"git", "Deployment.apps default/hello", flags{git: repository.URL(), branch: "main"}},
+		{"git", "Deployment.apps default/hello", flags{git: repository.URL(), branch: "main", plain: true}},
 		// The same set from the other origin, which has the same.
 		{"bucket", "4 unchanged", flags{endpoint: "http://" + b.Endpoint, bucket: b.Name, region: "us-east-1"}},
 	} {

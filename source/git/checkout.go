@@ -1,157 +1,298 @@
 package git
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing"
-
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/git/internal/lfs"
+	"github.com/gitopskit/gitopskit/source/git/internal/object"
 )
 
-// A checkout is a commit's files, and the objects that they and their folders are. Nobody changes it.
+// A checkout is a commit's files. Nobody changes it.
 type checkout struct {
-	commit  plumbing.Hash
-	files   fs.FS
-	objects objects
+	commit     object.Hash
+	want       object.Hash // as a tip has it
+	files      fs.FS
+	signatures []source.Signature
 }
 
-func newCheckout(ctx context.Context, commit plumbing.Hash, fresh, have objects, limits source.Limits) (*checkout, error) {
-	w := &walk{ctx: ctx, fresh: fresh, have: have, used: make(objects), files: source.NewTree(limits), limits: limits}
-	body, err := w.object(commit, plumbing.CommitObject)
-	if err != nil {
-		return nil, err
-	}
-	root, err := treeOf(body)
-	if err == nil {
-		err = w.folder("", root)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("commit %s: %w", commit, err)
-	}
-	return &checkout{commit: commit, files: w.files.FS(), objects: w.used}, nil
-}
+// A lookup finds an object that is here.
+type lookup func(object.Hash) (object.Object, bool)
 
-// treeOf reads a commit's first line.
-func treeOf(commit []byte) (plumbing.Hash, error) {
-	var tree plumbing.Hash
-	line, _, _ := bytes.Cut(commit, []byte("\n"))
-	encoded, ok := bytes.CutPrefix(line, []byte("tree "))
-	if !ok || len(encoded) != hex.EncodedLen(len(tree)) {
-		return tree, errors.New("malformed commit: it does not start with its tree")
-	}
-	_, err := hex.Decode(tree[:], encoded)
-	return tree, err
-}
-
-// A walk goes through a commit's folders.
+// A walk goes through a commit's folders as far as their objects are here.
 type walk struct {
-	ctx         context.Context
-	fresh, have objects
-	used        objects
-	files       *source.Tree
-	limits      source.Limits
-	entries     int
+	ctx    context.Context
+	opts   *Options
+	scope  scope
+	find   lookup
+	needed object.Set             // what was found
+	lacks  map[object.Hash]lacked // what was not
+
+	files      *source.Tree
+	entries    int
+	met        map[string]bool // of the scope's paths
+	withheld   map[string]error
+	submodules map[string]object.Hash
+	pointers   map[string]pointer
 }
 
-func (w *walk) object(hash plumbing.Hash, kind plumbing.ObjectType) ([]byte, error) {
-	o, ok := w.fresh[hash]
-	if !ok {
-		o, ok = w.have[hash]
-	}
-	if !ok {
-		return nil, fmt.Errorf("%s %s: %w", kind, hash, errIncomplete)
-	}
-	if o.kind != kind {
-		return nil, fmt.Errorf("object %s is a %s instead of a %s", hash, o.kind, kind)
-	}
-	w.used[hash] = o
-	return o.body, nil
+// A lacked object is not here. Of a folder on the way to a path only the folder itself is wanted.
+type lacked struct {
+	kind  object.Kind
+	above bool
+	name  string
 }
 
-func (w *walk) folder(name string, hash plumbing.Hash) error {
-	body, err := w.object(hash, plumbing.TreeObject)
-	if err != nil {
+// A pointer stands for a file that Git LFS keeps.
+type pointer struct {
+	lfs.Pointer
+	executable bool
+}
+
+func (s *Source) newWalk(ctx context.Context, find lookup) *walk {
+	return &walk{
+		ctx: ctx, opts: &s.opts, scope: s.scope, find: find, needed: make(object.Set), lacks: make(map[object.Hash]lacked),
+		files: source.NewTree(s.opts.Limits), met: make(map[string]bool), withheld: make(map[string]error),
+		submodules: make(map[string]object.Hash), pointers: make(map[string]pointer),
+	}
+}
+
+// commit walks through a commit. Unless something lacks, files then has what is wanted of it, but for submodules and pointers.
+func (w *walk) commit(commit object.Hash, rules source.IgnoreRules) error {
+	body, ok, err := w.object(commit, lacked{kind: object.Commit})
+	if err != nil || !ok {
 		return err
 	}
-	if name != "" && strings.Count(name, "/")+1 >= w.limits.MaxDepth {
-		return &source.LimitError{Option: "Limits.MaxDepth", Max: int64(w.limits.MaxDepth), Name: name}
+	root, err := object.TreeOf(body)
+	if err == nil {
+		_, err = w.folder("", root, rules, 0)
 	}
-	before := w.files.Len()
+	if err != nil {
+		return fmt.Errorf("commit %s: %w", commit, err)
+	}
+	return nil
+}
+
+// close tells of what is not in the tree, when all the rest is.
+func (w *walk) close() error {
+	for _, p := range w.scope {
+		if !w.met[p] {
+			return fmt.Errorf("Options.Paths: %q: %w", p, source.ErrNotFound)
+		}
+	}
+	for name, why := range w.withheld {
+		if err := w.files.Withhold(name, why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walk) object(hash object.Hash, l lacked) ([]byte, bool, error) {
+	o, ok := w.find(hash)
+	switch {
+	case !ok:
+		if was, twice := w.lacks[hash]; twice && !was.above {
+			l.above = false // of two places the one that needs more
+		}
+		w.lacks[hash] = l
+		return nil, false, nil
+	case o.Kind != l.kind:
+		return nil, false, fmt.Errorf("object %s is a %s instead of a %s", hash, o.Kind, l.kind)
+	}
+	w.needed[hash] = o
+	return o.Body, true, nil
+}
+
+// folder reports whether all that the tree object stands for is in files, which is what makes its hash an identity.
+func (w *walk) folder(name string, hash object.Hash, rules source.IgnoreRules, depth int) (bool, error) {
+	where := w.scope.relation(name)
+	body, ok, err := w.object(hash, lacked{object.Tree, where == above, name})
+	if err != nil || !ok {
+		return false, err
+	}
+	if depth >= w.opts.Limits.MaxDepth {
+		return false, &source.LimitError{Option: "Limits.MaxDepth", Max: int64(w.opts.Limits.MaxDepth), Name: name}
+	}
+	if rules, err = w.rules(name, body, rules); err != nil {
+		return false, err
+	}
+	before, whole := w.files.Len(), where == inside
 	for len(body) > 0 {
-		var e treeEntry
-		if e, body, err = nextEntry(body); err != nil {
-			return fmt.Errorf("folder %q: %w", name, err)
+		var e object.Entry
+		if e, body, err = object.NextEntry(body); err != nil {
+			return false, fmt.Errorf("folder %q: %w", name, err)
 		}
-		// The same few trees inside each other can be a billion entries without one file.
-		if w.entries++; w.entries > w.limits.MaxFiles {
-			return &source.LimitError{Option: "Limits.MaxFiles", Max: int64(w.limits.MaxFiles)}
+		complete, err := w.entry(name, e, rules, depth)
+		if err != nil {
+			return false, err
 		}
-		if err := w.ctx.Err(); err != nil {
-			return err
-		}
-		if err := w.entry(name, e); err != nil {
-			return err
-		}
+		whole = whole && complete
 	}
-	if w.files.Len() == before {
-		return nil // with nothing in it, or only submodules, there is no such folder in the snapshot
+	if !whole || w.files.Len() == before {
+		return whole, nil // with nothing in it, or only submodules, there is no such folder in the snapshot
 	}
-	return w.files.Identify(cmp.Or(name, "."), identity(hash))
+	return true, w.files.Identify(cmp.Or(name, "."), identity(hash))
 }
 
 // identity is told apart from a plain SHA-1 of the content: Git hashes a header, too.
-func identity(hash plumbing.Hash) string { return "git-sha1:" + hash.String() }
+func identity(hash object.Hash) string { return "git-sha1:" + hash.String() }
 
-func (w *walk) entry(folder string, e treeEntry) error {
-	name := e.name
-	if folder != "" {
-		name = folder + "/" + e.name
+// rules adds those of the folder's own ignore file, if that is a file.
+func (w *walk) rules(folder string, body []byte, rules source.IgnoreRules) (source.IgnoreRules, error) {
+	if w.opts.NoIgnoreFiles {
+		return rules, nil
 	}
-	if e.name == "" || e.name == "." || e.name == ".." || strings.Contains(e.name, "/") || strings.EqualFold(e.name, ".git") {
-		return &source.NameError{Name: name, Reason: "is a name that no entry of a Git tree may have"}
-	}
-	switch e.mode {
-	case "40000", "040000": // old tools wrote the zero
-		return w.folder(name, e.hash)
-	case "160000":
-		return nil // a submodule
-	}
-	body, err := w.object(e.hash, plumbing.BlobObject)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%q: %w", name, err)
-	case e.mode == "120000":
-		return w.files.AddSymlink(name, string(body))
-	case len(e.mode) == 6 && strings.HasPrefix(e.mode, "100"):
-		if err := w.files.AddFile(name, strings.Contains("1357", e.mode[3:4]), body); err != nil {
-			return err
+	for len(body) > 0 {
+		e, rest, err := object.NextEntry(body)
+		if err != nil {
+			return rules, fmt.Errorf("folder %q: %w", folder, err)
 		}
-		return w.files.Identify(name, identity(e.hash))
+		if body = rest; e.Name != source.IgnoreFile || !isFile(e.Mode) {
+			continue
+		}
+		text, ok, err := w.object(e.Hash, lacked{kind: object.Blob, name: join(folder, e.Name)})
+		if err != nil || !ok {
+			return rules, err
+		}
+		return rules.With(text)
 	}
-	return fmt.Errorf("%q has the mode %.10q, which Git does not know", name, e.mode)
+	return rules, nil
 }
 
-// A treeEntry is a line of a tree: "100644 name\x00" and a hash of 20 bytes.
-type treeEntry struct {
-	mode, name string
-	hash       plumbing.Hash
+func join(folder, name string) string {
+	if folder == "" {
+		return name
+	}
+	return folder + "/" + name
 }
 
-func nextEntry(body []byte) (treeEntry, []byte, error) {
-	var e treeEntry
-	mode, rest, ok := bytes.Cut(body, []byte(" "))
-	name, rest, found := bytes.Cut(rest, []byte{0})
-	if !ok || !found || len(rest) < len(e.hash) {
-		return e, nil, errors.New("malformed tree")
+func isFile(mode string) bool { return len(mode) == 6 && strings.HasPrefix(mode, "100") }
+
+// entry reports whether the entry is in files, with all that it stands for.
+func (w *walk) entry(folder string, e object.Entry, rules source.IgnoreRules, depth int) (bool, error) {
+	name := join(folder, e.Name)
+	isFolder := e.IsFolder()
+	if reason := forbidden(e); reason != "" {
+		return false, &source.NameError{Name: name, Reason: reason}
 	}
-	e.mode, e.name = string(mode), string(name)
-	copy(e.hash[:], rest)
-	return e, rest[len(e.hash):], nil
+	where := w.scope.relation(name)
+	if where == above && !isFolder || where == outside {
+		w.withheld[name] = errOutside
+		return false, nil
+	}
+	if slices.Contains(w.scope, name) {
+		w.met[name] = true
+	}
+	if rules.Ignores(e.Name, isFolder || e.Mode == object.ModeSubmodule) {
+		w.keep(e, isFolder, depth)
+		return false, nil
+	}
+	// The same few trees inside each other can be a billion entries without one file.
+	if w.entries++; w.entries > w.opts.Limits.MaxFiles {
+		return false, &source.LimitError{Option: "Limits.MaxFiles", Max: int64(w.opts.Limits.MaxFiles)}
+	}
+	if err := w.ctx.Err(); err != nil {
+		return false, err
+	}
+	switch {
+	case isFolder:
+		return w.folder(name, e.Hash, rules.Folder(e.Name), depth+1)
+	case e.Mode == object.ModeSubmodule:
+		return w.submodule(name, e.Hash), nil
+	}
+	return w.blob(name, e)
+}
+
+// keep counts what is ignored, and here nevertheless, among the objects that are kept: who has a commit has all of it.
+func (w *walk) keep(e object.Entry, isFolder bool, depth int) {
+	o, ok := w.find(e.Hash)
+	if w.entries++; !ok || w.entries > w.opts.Limits.MaxFiles || depth > w.opts.Limits.MaxDepth {
+		return
+	}
+	w.needed[e.Hash] = o
+	for body := o.Body; isFolder && len(body) > 0; {
+		below, rest, err := object.NextEntry(body)
+		if err != nil {
+			return
+		}
+		body = rest
+		w.keep(below, below.IsFolder(), depth+1)
+	}
+}
+
+// errSubmodule is for what is below a submodule that is not fetched.
+var errSubmodule = fmt.Errorf("is in a submodule, which Options.Submodules fetches: %w", source.ErrNotFetched)
+
+// submodule reports whether it makes no difference to what the folder's hash stands for.
+func (w *walk) submodule(name string, commit object.Hash) bool {
+	if w.opts.Submodules {
+		w.submodules[name] = commit
+		return false
+	}
+	w.withheld[name] = errSubmodule
+	return true
+}
+
+func (w *walk) blob(name string, e object.Entry) (bool, error) {
+	if e.Mode != object.ModeSymlink && !isFile(e.Mode) {
+		return false, fmt.Errorf("%q has the mode %.10q, which Git does not know", name, e.Mode)
+	}
+	body, ok, err := w.object(e.Hash, lacked{kind: object.Blob, name: name})
+	if err != nil || !ok {
+		return false, wrapName(name, err)
+	}
+	if e.Mode == object.ModeSymlink {
+		return true, w.files.AddSymlink(name, string(body))
+	}
+	executable := strings.Contains("1357", e.Mode[3:4])
+	if w.opts.LFS != LFSPointers {
+		if p, ok := lfs.Parse(body); ok {
+			if _, twice := w.pointers[name]; twice {
+				return false, &source.NameError{Name: name, Reason: "is there twice"}
+			}
+			w.pointers[name] = pointer{p, executable}
+			return false, nil
+		}
+	}
+	if err := w.files.AddFile(name, executable, body); err != nil {
+		return false, err
+	}
+	return true, w.files.Identify(name, identity(e.Hash))
+}
+
+func wrapName(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%q: %w", name, err)
+}
+
+// lackedBy returns what is lacked that f says, in a fixed order.
+func (w *walk) lackedBy(f func(lacked) bool) []object.Hash {
+	var all []object.Hash
+	for hash, l := range w.lacks {
+		if f(l) {
+			all = append(all, hash)
+		}
+	}
+	slices.SortFunc(all, func(a, b object.Hash) int { return slices.Compare(a[:], b[:]) })
+	return all
+}
+
+// example names something that is lacked, the same one each time.
+func (w *walk) example() string {
+	hashes := slices.SortedFunc(maps.Keys(w.lacks), func(a, b object.Hash) int { return slices.Compare(a[:], b[:]) })
+	first := w.lacks[hashes[0]]
+	text := first.kind.String() + " " + hashes[0].String()
+	if first.name != "" {
+		text += fmt.Sprintf(" (%q)", first.name)
+	}
+	return text
 }

@@ -54,21 +54,21 @@ func TestFetchErrors(t *testing.T) {
 		want error
 		text string
 	}{
-		"no such host":   {"https://u:hunter2@nonexistent.invalid/a.git", git.Options{}, nil, "nonexistent.invalid"},
-		"refused":        {"http://u:hunter2@" + closedPort(t) + "/a.git", git.Options{}, nil, "refused"},
-		"no repository":  {repo.HTTP + "/none.git", git.Options{}, source.ErrNotFound, "repository"},
-		"empty":          {repo.HTTP + "/bare.git", git.Options{}, source.ErrNotFound, "repository is empty"},
-		"branch":         {repo.URL(), git.Options{Branch: "none"}, source.ErrNotFound, `branch "none"`},
-		"tag":            {repo.URL(), git.Options{Tag: "v1"}, source.ErrNotFound, `tag "v1"`},
-		"reference":      {repo.URL(), git.Options{Reference: "refs/pull/1/head"}, source.ErrNotFound, `"refs/pull/1/head"`},
-		"commit":         {repo.URL(), git.Options{Commit: none}, source.ErrNotFound, none},
-		"wrong password": {repo.URL(), git.Options{Username: "reader", Password: "hunter2"}, source.ErrUnauthorized, "401"},
-		"no password":    {strings.Replace(repo.URL(), "//", "//other@", 1), git.Options{}, source.ErrUnauthorized, "401"},
-		"files":          {repo.URL(), git.Options{Limits: source.Limits{MaxFiles: 4}}, source.ErrTooLarge, "Limits.MaxFiles"},
-		"bytes":          {repo.URL(), git.Options{Limits: source.Limits{MaxBytes: 400}}, source.ErrTooLarge, "Limits.MaxBytes"},
-		"file bytes":     {repo.URL(), git.Options{Limits: source.Limits{MaxFileBytes: 99}}, source.ErrTooLarge, "Limits.MaxFileBytes"},
-		"depth":          {repo.URL(), git.Options{Limits: source.Limits{MaxDepth: 2}}, source.ErrTooLarge, "Limits.MaxDepth"},
-		"references":     {repo.URL(), git.Options{MaxReferenceBytes: 100}, source.ErrTooLarge, "Options.MaxReferenceBytes"},
+		"no such host":   {"https://u:hunter2@nonexistent.invalid/a.git", git.Options{AllowPlainHTTP: true}, nil, "nonexistent.invalid"},
+		"refused":        {"http://u:hunter2@" + closedPort(t) + "/a.git", git.Options{AllowPlainHTTP: true}, nil, "refused"},
+		"no repository":  {repo.HTTP + "/none.git", git.Options{AllowPlainHTTP: true}, source.ErrNotFound, "repository"},
+		"empty":          {repo.HTTP + "/bare.git", git.Options{AllowPlainHTTP: true}, source.ErrNotFound, "repository is empty"},
+		"branch":         {repo.URL(), git.Options{AllowPlainHTTP: true, Branch: "none"}, source.ErrNotFound, `branch "none"`},
+		"tag":            {repo.URL(), git.Options{AllowPlainHTTP: true, Tag: "v1"}, source.ErrNotFound, `tag "v1"`},
+		"reference":      {repo.URL(), git.Options{AllowPlainHTTP: true, Reference: "refs/pull/1/head"}, source.ErrNotFound, `"refs/pull/1/head"`},
+		"commit":         {repo.URL(), git.Options{AllowPlainHTTP: true, Commit: none}, source.ErrNotFound, none},
+		"wrong password": {repo.URL(), git.Options{AllowPlainHTTP: true, Username: "reader", Password: "hunter2"}, source.ErrUnauthorized, "401"},
+		"no password":    {strings.Replace(repo.URL(), "//", "//other@", 1), git.Options{AllowPlainHTTP: true}, source.ErrUnauthorized, "401"},
+		"files":          {repo.URL(), git.Options{AllowPlainHTTP: true, Limits: source.Limits{MaxFiles: 4}}, source.ErrTooLarge, "Limits.MaxFiles"},
+		"bytes":          {repo.URL(), git.Options{AllowPlainHTTP: true, Limits: source.Limits{MaxBytes: 400}}, source.ErrTooLarge, "Limits.MaxBytes"},
+		"file bytes":     {repo.URL(), git.Options{AllowPlainHTTP: true, Limits: source.Limits{MaxFileBytes: 99}}, source.ErrTooLarge, "Limits.MaxFileBytes"},
+		"depth":          {repo.URL(), git.Options{AllowPlainHTTP: true, Limits: source.Limits{MaxDepth: 2}}, source.ErrTooLarge, "Limits.MaxDepth"},
+		"references":     {repo.URL(), git.Options{AllowPlainHTTP: true, MaxReferenceBytes: 100}, source.ErrTooLarge, "Options.MaxReferenceBytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !strings.Contains(tt.url, "@") && tt.opts.Username == "" {
@@ -92,22 +92,33 @@ func TestNewErrors(t *testing.T) {
 		opts git.Options
 		text string
 	}{
-		"ssh":             {"ssh://u:hunter2@example.com/a.git", git.Options{}, "only http:// and https://"},
-		"scp":             {"git@example.com:a/b.git", git.Options{}, "SSH"},
-		"git":             {"git://example.com/a.git", git.Options{}, `"git"`},
-		"file":            {"file:///srv/a.git", git.Options{}, `"file"`},
-		"path":            {"/srv/a.git", git.Options{}, "scheme"},
-		"no host":         {"https:///a.git", git.Options{}, "no host"},
-		"query":           {good + "?token=hunter2", git.Options{}, "query"},
-		"malformed":       {"https://u:hun%ter2@example.com/a", git.Options{}, "percent-encoded"},
-		"odd port":        {"https://u:hun?ter2@example.com/a", git.Options{}, "percent-encoded"},
-		"credentials":     {"https://u:hunter2@example.com/a", git.Options{Username: "x"}, "both"},
-		"two names":       {good, git.Options{Branch: "a", Tag: "b"}, "at most one"},
-		"tag and commit":  {good, git.Options{Commit: strings.Repeat("a", 40), Tag: "b"}, "excludes"},
-		"short commit":    {good, git.Options{Commit: "855f77"}, "40 lower-case"},
-		"short reference": {good, git.Options{Reference: "main"}, "refs/"},
-		"CA":              {good, git.Options{CA: []byte("x")}, "no PEM certificate"},
-		"CA twice":        {good, git.Options{CA: []byte("x"), Transport: http.DefaultTransport}, "excludes"},
+		"ssh":             {"ssh://u:hunter2@example.com/a.git", git.Options{}, "Options.KnownHosts"},
+		"scp":             {"git@example.com:a/b.git", git.Options{}, "Options.KnownHosts"},
+		"ftp":             {"ftp://example.com/a.git", git.Options{}, `"ftp"`},
+		"plain":           {"http://u:hunter2@example.com/a.git", git.Options{}, "AllowPlainHTTP"},
+		"no path":         {"https://example.com/", git.Options{}, "no path"},
+		"file":            {"file:///srv/a.git", git.Options{AllowPlainHTTP: true}, `"file"`},
+		"path":            {"/srv/a.git", git.Options{AllowPlainHTTP: true}, "scheme"},
+		"no host":         {"https:///a.git", git.Options{AllowPlainHTTP: true}, "no host"},
+		"query":           {good + "?token=hunter2", git.Options{AllowPlainHTTP: true}, "query"},
+		"malformed":       {"https://u:hun%ter2@example.com/a", git.Options{AllowPlainHTTP: true}, "percent-encoded"},
+		"odd port":        {"https://u:hun?ter2@example.com/a", git.Options{AllowPlainHTTP: true}, "percent-encoded"},
+		"credentials":     {"https://u:hunter2@example.com/a", git.Options{AllowPlainHTTP: true, Username: "x"}, "both"},
+		"token":           {good, git.Options{Token: "hunter2", Username: "x"}, "Options.Token"},
+		"both kinds":      {good, git.Options{Token: "hunter2", Credentials: noCredentials}, "Options.Credentials"},
+		"range":           {good, git.Options{SemVer: "what"}, "Options.SemVer"},
+		"pattern":         {good, git.Options{SemVer: "1.x", TagPattern: "("}, "Options.TagPattern"},
+		"groups":          {good, git.Options{SemVer: "1.x", TagPattern: "(a)(b)"}, "2 groups"},
+		"no range":        {good, git.Options{TagPattern: "a"}, "SemVer, which is empty"},
+		"path up":         {good, git.Options{Paths: []string{"../a"}}, `"../a"`},
+		"LFS":             {good, git.Options{LFS: "x"}, "Options.LFS"},
+		"no keys":         {good, git.Options{Verify: git.Verification{Commit: true}}, "has no keys"},
+		"no object":       {good, git.Options{Verify: git.Verification{SSH: []byte("x")}}, "set Commit or Tag"},
+		"keys":            {good, git.Options{Verify: git.Verification{Tag: true, SSH: []byte("x")}}, "Options.Verify"},
+		"short commit":    {good, git.Options{AllowPlainHTTP: true, Commit: "855f77"}, "40 lower-case"},
+		"short reference": {good, git.Options{AllowPlainHTTP: true, Reference: "main"}, "refs/"},
+		"CA":              {good, git.Options{AllowPlainHTTP: true, CA: []byte("x")}, "no PEM certificate"},
+		"CA twice":        {good, git.Options{AllowPlainHTTP: true, CA: []byte("x"), Transport: http.DefaultTransport}, "excludes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := git.New(tt.url, tt.opts)
@@ -117,14 +128,14 @@ func TestNewErrors(t *testing.T) {
 }
 
 func TestSecretsAreNotPrinted(t *testing.T) {
-	opts := git.Options{Username: "planted1", Password: "planted2", Transport: &testbed.Recorder{}}
+	opts := git.Options{AllowPlainHTTP: true, Username: "planted1", Password: "planted2", Transport: &testbed.Recorder{}}
 	var log bytes.Buffer
 	for _, value := range []any{opts, &opts, struct{ O git.Options }{opts}} {
 		fmt.Fprintf(&log, "%v %+v %#v %s %q %d\n", value, value, value, value, value, value)
 		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "options", value)
 		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "options", value)
 	}
-	for _, s := range []*git.Source{newSource(t, "https://example.com/a", opts), newSource(t, "https://planted1:planted2@example.com/a", git.Options{})} {
+	for _, s := range []*git.Source{newSource(t, "https://example.com/a", opts), newSource(t, "https://planted1:planted2@example.com/a", git.Options{AllowPlainHTTP: true})} {
 		type noMethods git.Source
 		fmt.Fprintf(&log, "%v %+v %#v %s %+v %#v\n", s, s, s, s, (*noMethods)(s), (*noMethods)(s))
 	}
@@ -163,7 +174,7 @@ func TestRedirectOnTheSameHostIsFollowed(t *testing.T) {
 		}
 		pass.ServeHTTP(w, r)
 	})
-	snapshot := fetch(t, newSource(t, server.URL+"/old", git.Options{Username: "reader", Password: "right"}), source.Revision{})
+	snapshot := fetch(t, newSource(t, server.URL+"/old", git.Options{AllowPlainHTTP: true, Username: "reader", Password: "right"}), source.Revision{})
 	if snapshot.Revision.Digest.Encoded() != hash || posts.Load() > 0 {
 		t.Errorf("got %s, %d POSTs to the old address", snapshot.Revision, posts.Load())
 	}
@@ -182,7 +193,7 @@ func TestRedirectElsewhereIsRefused(t *testing.T) {
 		}
 		http.Redirect(w, r, thief.URL+r.URL.RequestURI()+"&token=hunter2", http.StatusTemporaryRedirect)
 	})
-	opts := git.Options{Username: "reader", Password: "hunter2"}
+	opts := git.Options{AllowPlainHTTP: true, Username: "reader", Password: "hunter2"}
 	_, err := newSource(t, server.URL+"/other.git", opts).Fetch(t.Context(), source.Revision{})
 	checkErrorText(t, err, "another origin")
 	_, err = newSource(t, server.URL+"/"+repo.Name+".git", opts).Fetch(t.Context(), source.Revision{})
@@ -208,7 +219,7 @@ func TestRedirectFromHTTPSToHTTPIsRefused(t *testing.T) {
 		http.Redirect(w, r, thief.URL+r.URL.RequestURI(), http.StatusFound)
 	}))
 	defer server.Close()
-	s := newSource(t, server.URL+"/a.git", git.Options{Username: "reader", Password: "hunter2", Transport: server.Client().Transport})
+	s := newSource(t, server.URL+"/a.git", git.Options{AllowPlainHTTP: true, Username: "reader", Password: "hunter2", Transport: server.Client().Transport})
 	_, err := s.Fetch(t.Context(), source.Revision{})
 	checkError(t, err, nil, "another origin")
 	if stolen.Load() > 0 {
@@ -217,6 +228,10 @@ func TestRedirectFromHTTPSToHTTPIsRefused(t *testing.T) {
 }
 
 func line(text string) string { return fmt.Sprintf("%04x%s", len(text)+4, text) }
+
+func noCredentials(context.Context, git.CredentialRequest) (git.Credential, error) {
+	return git.Credential{}, nil
+}
 
 func TestHostileServers(t *testing.T) {
 	repo := testbed.Git(t)
@@ -274,7 +289,7 @@ func TestHostileServers(t *testing.T) {
 					pass.ServeHTTP(w, r)
 				}
 			})
-			s := newSource(t, server.URL+"/"+repo.Name+".git", git.Options{Username: "reader", Password: "hunter2",
+			s := newSource(t, server.URL+"/"+repo.Name+".git", git.Options{AllowPlainHTTP: true, Username: "reader", Password: "hunter2",
 				MaxReferenceBytes: 1 << 20, Limits: source.Limits{MaxBytes: 1 << 20}})
 			_, err := s.Fetch(t.Context(), source.Revision{})
 			checkError(t, err, tt.want, tt.text)
@@ -317,7 +332,7 @@ func TestEndedContextStopsAPack(t *testing.T) {
 					cancel(nil)
 				}
 			}()
-			_, err := newSource(t, server.URL+"/"+repo.Name+".git", git.Options{}).Fetch(ctx, source.Revision{})
+			_, err := newSource(t, server.URL+"/"+repo.Name+".git", git.Options{AllowPlainHTTP: true}).Fetch(ctx, source.Revision{})
 			checkError(t, err, end, "")
 		})
 	}

@@ -4,34 +4,40 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 
-	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/git/internal/cache"
+	"github.com/gitopskit/gitopskit/source/git/internal/object"
+	"github.com/gitopskit/gitopskit/source/git/internal/transport"
 )
 
-// A Source is a repository, and what of it is wanted. Several goroutines may use it at once. It keeps the objects of the
-// commit that was fetched last in memory.
+// A Source is a repository, and what of it is wanted. Several goroutines may use it at once. It keeps the content that was
+// fetched last in memory.
 type Source struct {
-	base      url.URL // without credentials
+	url       url.URL // without credentials
 	opts      Options // without credentials
-	client    *http.Client
-	authorize func(*http.Request) // hides the credentials from whatever prints a Source
-	redact    func(string) string
+	scope     scope
+	rules     source.IgnoreRules
+	choice    *chooser
+	verifier  *verifier
+	transport transport.Transport
+	objects   cache.Cache
+	module    module
 
-	mu   sync.Mutex
-	last *checkout
+	mu      sync.Mutex
+	last    *checkout
+	refused refusals
 }
 
 var _ source.Source = (*Source)(nil)
 
-// New returns the repository at an http:// or https:// URL. It connects to nothing.
+// New returns the repository at an http://, https://, ssh:// or git:// URL, or at user@host:path, which is SSH too. It
+// connects to nothing.
 func New(repository string, opts Options) (*Source, error) {
 	s, err := configure(repository, opts)
 	if err != nil {
@@ -48,39 +54,51 @@ func configure(repository string, opts Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	if user != nil && opts.Username+opts.Password != "" {
-		return nil, errors.New("both the URL and Options have credentials")
+	credentials, err := opts.credentials(user)
+	if err != nil {
+		return nil, err
 	}
-	name, password := opts.Username, opts.Password
-	if user != nil {
-		name = user.Username()
-		password, _ = user.Password()
+	if u.Scheme == "http" && !opts.AllowPlainHTTP && (user != nil || opts.hasCredentials()) {
+		return nil, errors.New("credentials would go over plain HTTP, where everybody on the way can read them: " +
+			"use https://, or set Options.AllowPlainHTTP")
 	}
-	opts.Username, opts.Password = "", ""
 	opts.Limits = opts.Limits.WithDefaults()
-	s := &Source{base: *u, opts: opts}
-	s.authorize = func(r *http.Request) {
-		if name+password != "" {
-			r.SetBasicAuth(name, password)
-		}
+	s := &Source{url: *u, opts: opts.plain()}
+	if s.transport, err = transport.New(u, transport.Options{
+		CA: opts.CA, ClientCertificate: opts.ClientCertificate, ClientKey: opts.ClientKey, RoundTripper: opts.Transport,
+		Proxy: opts.Proxy, KnownHosts: opts.KnownHosts, AllowPlainHTTP: opts.AllowPlainHTTP, StallTimeout: opts.StallTimeout,
+		Credentials: credentials,
+	}); err != nil {
+		return nil, err
 	}
-	s.redact = func(text string) string {
-		for _, secret := range []string{password, name} {
-			if secret != "" {
-				text = strings.ReplaceAll(text, secret, "(redacted)")
-			}
-		}
-		return text
+	s.objects = cache.Memory(opts.Limits.MaxBytes)
+	if opts.Cache != nil {
+		s.objects = opts.Cache.objects
 	}
-	s.client, err = newClient(opts)
-	return s, err
+	return s, s.choose(opts)
+}
+
+// choose reads the options that say what is wanted.
+func (s *Source) choose(opts Options) error {
+	var err error
+	if s.scope, err = newScope(opts.Paths); err != nil {
+		return err
+	}
+	if s.rules, err = source.ParseIgnore(opts.Ignore, opts.Limits); err != nil {
+		return err
+	}
+	if s.choice, err = newChooser(opts); err != nil {
+		return err
+	}
+	s.verifier, err = newVerifier(opts.Verify)
+	return err
 }
 
 // Format implements [fmt.Formatter] by String.
 func (s *Source) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
 
 // String returns the repository's URL, without credentials.
-func (s *Source) String() string { return source.RedactURL(s.base.String()) }
+func (s *Source) String() string { return source.RedactURL(s.url.String()) }
 
 // Fetch implements [source.Source]. If known is current, that costs one request, and none where only a commit is asked for.
 func (s *Source) Fetch(ctx context.Context, known source.Revision) (*source.Snapshot, error) {
@@ -91,21 +109,22 @@ func (s *Source) Fetch(ctx context.Context, known source.Revision) (*source.Snap
 	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		err = fmt.Errorf("%w: %w", ended, err)
 	}
-	return nil, &source.Error{Op: "fetching", Origin: s.String(), Err: err}
+	return nil, &source.Error{Op: "fetching", Origin: s.String(), Err: s.transport.Clean(err)}
 }
 
 func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snapshot, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if s.opts.Commit != "" && s.opts.Branch == "" && known.Current(revision("", plumbing.NewHash(s.opts.Commit))) {
+	if s.choice.needsNone(known) {
 		return nil, source.ErrNotModified // a hash stands for one thing forever
 	}
 	remote, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	tip, err := resolve(remote.references, s.opts)
+	defer remote.close()
+	tip, err := s.choice.choose(remote.refs)
 	if err != nil {
 		return nil, err
 	}
@@ -117,58 +136,54 @@ func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snap
 	if err != nil {
 		return nil, err
 	}
-	return source.NewSnapshot(content, now), nil
+	snapshot := source.NewSnapshot(content.files, now)
+	snapshot.Signatures = content.signatures
+	return snapshot, nil
 }
 
-func revision(name string, commit plumbing.Hash) source.Revision {
+func revision(name string, commit object.Hash) source.Revision {
 	return source.Revision{Name: name, Digest: digest.NewDigestFromEncoded("sha1", commit.String())}
 }
 
-// content returns the tip's files, downloading what the last checkout has not.
-func (s *Source) content(ctx context.Context, remote *remote, tip tip) (fs.FS, error) {
+// latest returns the last checkout if it is of the tip.
+func (s *Source) latest(t tip) *checkout {
 	s.mu.Lock()
-	last := s.last
-	s.mu.Unlock()
-	if last != nil && last.commit == tip.commit {
-		return last.files, nil
+	defer s.mu.Unlock()
+	// A signature is of the tag too, which may have changed.
+	if s.last == nil || s.last.commit != t.commit || s.verifier.tag && s.last.want != t.want {
+		return nil
 	}
-	next, err := s.download(ctx, remote, tip, last)
-	if last != nil && errors.Is(err, errIncomplete) {
-		// The server left out what it thinks we have. Everything then.
-		next, err = s.download(ctx, remote, tip, nil)
+	return s.last
+}
+
+// content returns the tip's files, downloading what is not here.
+func (s *Source) content(ctx context.Context, remote *remote, tip tip) (*checkout, error) {
+	if last := s.latest(tip); last != nil {
+		return last, nil
 	}
+	repository := s.objects.Repository(s.key())
+	unlock, err := repository.Lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if last := s.latest(tip); last != nil {
+		return last, nil // another goroutine has fetched it meanwhile
+	}
+	g := &gathering{Source: s, remote: remote, tip: tip, repository: repository, fresh: make(object.Set)}
+	made, err := g.checkout(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
-	s.last = next
+	s.last = made
 	s.mu.Unlock()
-	return next.files, nil
+	return made, nil
 }
 
-func (s *Source) download(ctx context.Context, remote *remote, tip tip, last *checkout) (*checkout, error) {
-	var have objects
-	var common *plumbing.Hash
-	if last != nil {
-		have, common = last.objects, &last.commit
-	}
-	pack, err := remote.pack(ctx, tip.want, common)
-	if err != nil {
-		return nil, describe(tip, err)
-	}
-	defer pack.Close() // everything that matters has been read
-	fresh, err := readPack(ctx, pack, have, s.opts.Limits)
-	if err = pack.blame(err); err != nil {
-		return nil, describe(tip, err)
-	}
-	return newCheckout(ctx, tip.commit, fresh, have, s.opts.Limits)
-}
-
-// describe says more about a refusal to hand out a commit.
-func describe(tip tip, err error) error {
-	if refused := new(remoteError); tip.pinned && errors.As(err, &refused) && strings.Contains(refused.text, "not our ref") {
-		return fmt.Errorf("commit %s: %w: there is none, or the server gives tips of branches and tags only: %w",
-			tip.commit, source.ErrNotFound, err)
-	}
-	return err
+// key is what sources share objects by: the repository's URL, whichever way that is written.
+func (s *Source) key() string {
+	u := s.url
+	u.User, u.Host = nil, strings.ToLower(u.Host)
+	return strings.TrimSuffix(strings.TrimRight(u.String(), "/"), ".git")
 }

@@ -14,11 +14,10 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/go-git/go-git/v5/plumbing"
-
 	"github.com/gitopskit/gitopskit/internal/testbed"
 	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/git"
+	"github.com/gitopskit/gitopskit/source/git/internal/object"
 	"github.com/gitopskit/gitopskit/source/sourcetest"
 )
 
@@ -100,11 +99,18 @@ func listing(t *testing.T, content fs.FS) []string {
 		default:
 			body, err = fs.ReadFile(content, path)
 		}
-		lines = append(lines, fmt.Sprintf("%s blob %s\t%s", mode, plumbing.ComputeHash(plumbing.BlobObject, body), path))
+		lines = append(lines, fmt.Sprintf("%s blob %s\t%s", mode, blobHash(t, body), path))
 		return err
 	}))
 	slices.Sort(lines)
 	return lines
+}
+
+func blobHash(t *testing.T, body []byte) object.Hash {
+	t.Helper()
+	hash, err := object.NewHasher().Sum(object.Blob, body)
+	must(t, err)
+	return hash
 }
 
 // lsTree is git's own listing without submodules.

@@ -1,39 +1,88 @@
 package git
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/gitopskit/gitopskit/source"
 )
 
 // Options say what to fetch and how; the zero value is the branch that the repository's HEAD is, fetched by anyone.
 type Options struct {
-	// At most one of Branch, Tag and Reference. The last is a full name, such as refs/pull/7/head.
-	Branch, Tag, Reference string
-	// Commit pins the commit, by its 40 hexadecimal digits. With Branch, that branch has to exist and gives revisions their
-	// name. Whether the commit is on it is not checked.
+	// What to fetch. Of several, the first of this order counts: Reference, SemVer, Tag, Branch. None of them is HEAD.
+	// Reference is a full name, such as refs/pull/7/head. SemVer is a range of versions, such as ">=1.2 <2", "~1.4" or
+	// "1.x", as github.com/Masterminds/semver has them; the tag of the highest version within it is fetched.
+	Reference, SemVer, Tag, Branch string
+	// Commit pins the commit, by its 40 hexadecimal digits. What the fields above name has to exist then, and gives
+	// revisions their name; whether the commit is in its history is not checked.
 	Commit string
+	// TagPattern is a regular expression that tags have to match to count for SemVer. Its group is the version, or all that
+	// it matches where it has none: "^podinfo/v(.*)$". Empty: every tag that is a version, with or without a leading v.
+	TagPattern string
+	// Prereleases lets SemVer take prereleases where its range does not name one itself.
+	Prereleases bool
 
-	// Username and Password are for basic authentication; a token is either of them, as its issuer says. They are set here
-	// or in the URL.
+	// Paths are the files and folders that are wanted, with what is in them, such as "apps/web". Empty: everything. What is
+	// outside of them is not downloaded where the server can filter. To look at it is [source.ErrNotFetched], and a path that
+	// the commit does not have is [source.ErrNotFound].
+	Paths []string
+	// Ignore is lines of gitignore syntax: what they match is left out, and not downloaded where the server can filter. They
+	// count more than those of the .sourceignore files that a tree has.
+	Ignore string
+	// NoIgnoreFiles leaves .sourceignore files without effect.
+	NoIgnoreFiles bool
+	// Submodules fetches submodules too, and theirs. Without it there is nothing under a submodule's path.
+	Submodules bool
+	// LFS says what becomes of files that Git LFS keeps elsewhere.
+	LFS LFS
+
+	// Username and Password are for basic authentication, and for SSH; a token is either of them, as its issuer says. They
+	// are set here or in the URL. Token is for bearer authentication.
 	Username string `json:"-"`
 	Password string `json:"-"`
+	Token    string `json:"-"`
+	// PrivateKey is an SSH key as PEM, and Passphrase what it is encrypted with. SSHAgent uses the agent that SSH_AUTH_SOCK
+	// names.
+	PrivateKey []byte `json:"-"`
+	Passphrase []byte `json:"-"`
+	SSHAgent   bool
+	// Credentials gives credentials when they are needed, instead of the fields above.
+	Credentials func(context.Context, CredentialRequest) (Credential, error) `json:"-"`
+	// AllowPlainHTTP lets credentials go over http://, where everybody on the way can read them.
+	AllowPlainHTTP bool
 
+	// KnownHosts are lines of a known_hosts file, by which SSH servers are known. SSH needs them.
+	KnownHosts []byte
 	// CA is PEM, of certificates to trust besides the system's.
 	CA []byte
-	// Transport sends the requests. It excludes CA. Nil means http.DefaultTransport, or one like it that trusts CA.
+	// ClientCertificate and ClientKey are PEM, of what HTTPS servers may want from a client.
+	ClientCertificate []byte
+	ClientKey         []byte `json:"-"`
+	// Proxy is the URL of an HTTP, HTTPS or SOCKS5 proxy ("socks5://host:1080"), for HTTP and SSH. Empty: the environment's
+	// for HTTP, and none for SSH. "none" is none.
+	Proxy string `json:"-"`
+	// Transport sends the requests of HTTP. It excludes CA, ClientCertificate and Proxy.
 	Transport http.RoundTripper
 
-	// Limits bound the content. MaxBytes bounds the pack too, compressed and not, with its folders.
+	// Verify says which signatures have to be there.
+	Verify Verification
+
+	// Cache keeps objects for several sources. Nil: each keeps those of its own last commit in memory.
+	Cache *Cache
+	// OnCacheError is told what went wrong with a folder's cache, which is no reason for a fetch to fail.
+	OnCacheError func(error)
+	// Limits bound the content. MaxBytes bounds packs too, compressed and not, with their folders.
 	Limits source.Limits
 	// MaxReferenceBytes is how long the list of references may be. Default: DefaultMaxReferenceBytes.
 	MaxReferenceBytes int64
+	// StallTimeout is how long a server may be silent. Default: a minute.
+	StallTimeout time.Duration
 }
 
 // DefaultMaxReferenceBytes is room for about 400,000 references.
@@ -42,9 +91,14 @@ const DefaultMaxReferenceBytes int64 = 32 << 20
 // Format implements [fmt.Formatter]. It tells whether there are credentials, and never which.
 func (o Options) Format(f fmt.State, verb rune) {
 	type plain Options
-	for _, secret := range []*string{&o.Username, &o.Password} {
+	for _, secret := range []*string{&o.Username, &o.Password, &o.Token, &o.Proxy} {
 		if *secret != "" {
 			*secret = "(set)"
+		}
+	}
+	for _, secret := range []*[]byte{&o.PrivateKey, &o.Passphrase, &o.ClientKey} {
+		if len(*secret) > 0 {
+			*secret = []byte("(set)")
 		}
 	}
 	o.Transport = nil // it is somebody else's, and may print anything
@@ -57,46 +111,23 @@ func (o Options) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+
 var commitHash = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 func (o Options) validate() error {
-	named := 0
-	for _, name := range []string{o.Branch, o.Tag, o.Reference} {
-		if name != "" {
-			named++
-		}
-	}
 	switch {
-	case named > 1:
-		return errors.New("at most one of Options.Branch, Tag and Reference may be set")
-	case o.Commit != "" && o.Tag+o.Reference != "":
-		return errors.New("Options.Commit excludes Tag and Reference")
 	case o.Commit != "" && !commitHash.MatchString(o.Commit):
 		return fmt.Errorf("Options.Commit %q is not 40 lower-case hexadecimal digits", o.Commit)
 	case o.Reference != "" && !strings.HasPrefix(o.Reference, "refs/"):
 		return fmt.Errorf("Options.Reference %q does not start with refs/", o.Reference)
-	case len(o.CA) > 0 && o.Transport != nil:
-		return errors.New("Options.CA excludes Transport, which has certificates of its own")
+	case o.SemVer == "" && (o.TagPattern != "" || o.Prereleases):
+		return errors.New("Options.TagPattern and Prereleases are for SemVer, which is empty")
+	case o.LFS != LFSPointers && o.LFS != LFSFetch && o.LFS != LFSRefuse:
+		return fmt.Errorf("Options.LFS is the unknown %q", o.LFS)
+	case o.Credentials != nil && o.hasCredentials():
+		return errors.New("Options.Credentials excludes the other fields with credentials")
+	case o.Token != "" && o.Username+o.Password != "":
+		return errors.New("Options.Token excludes Username and Password")
 	}
-	return nil
+	return o.Verify.validate()
 }
 
-// parseURL returns the repository's URL without credentials, and these. Its errors quote nothing, for url.Parse's may quote
-// a piece of a password.
-func parseURL(raw string) (*url.URL, *url.Userinfo, error) {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil && strings.Contains(raw, "://"):
-		return nil, nil, errors.New("not a URL; user and password in it have to be percent-encoded")
-	case err != nil || u.Scheme == "ssh" || u.Scheme == "git+ssh" || u.Scheme == "" && strings.Contains(raw, ":"):
-		return nil, nil, fmt.Errorf("SSH: %w", errUnsupported)
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, nil, fmt.Errorf("scheme %q: %w", u.Scheme, errUnsupported)
-	case u.Hostname() == "":
-		return nil, nil, errors.New("the URL has no host")
-	case u.RawQuery != "" || u.Fragment != "":
-		return nil, nil, errors.New("the URL has a query or a fragment, which no repository has")
-	}
-	user := u.User
-	u.User = nil
-	return u, user, nil
+func (o Options) hasCredentials() bool {
+	return o.Username+o.Password+o.Token != "" || len(o.PrivateKey)+len(o.Passphrase) > 0 || o.SSHAgent
 }
-
-var errUnsupported = fmt.Errorf("only http:// and https:// URLs can be fetched from so far: %w", errors.ErrUnsupported)

@@ -1,169 +1,200 @@
 package git
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
-	"strings"
-
-	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/pktline"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"io"
 
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/git/internal/object"
+	"github.com/gitopskit/gitopskit/source/git/internal/pack"
+	"github.com/gitopskit/gitopskit/source/git/internal/transport"
+	"github.com/gitopskit/gitopskit/source/git/internal/wire"
 )
 
-// A remote is a repository whose references have been listed. It speaks version 0 of Git's protocol, whose first answer has
-// them, so that an unchanged repository costs one request; version 2 takes two.
+// A remote is a conversation with a repository whose references are known.
+//
+// Over HTTP the references are listed in version 0 of Git's protocol, whose first answer has them, so that an unchanged
+// repository costs one request; version 2 takes two. Over a stream it is the other way around: version 2 lists only those
+// that matter, and answers more than one question.
 type remote struct {
 	*Source
-	url        url.URL // after redirects
-	references *packp.AdvRefs
+	conn  transport.Conn
+	refs  *wire.Advertisement
+	spent bool  // the stream answers no more
+	left  int64 // of Limits.MaxBytes
 }
-
-// agent is what this client calls itself. Some servers answer only to names that start with git/.
-const agent = "git/gitopskit"
-
-const service = "git-upload-pack"
 
 // connect lists the references.
 func (s *Source) connect(ctx context.Context) (*remote, error) {
-	u := endpoint(s.base, "/info/refs")
-	u.RawQuery = "service=" + service
-	response, err := s.do(ctx, http.MethodGet, u, nil, "advertisement")
-	if err != nil {
+	r := &remote{Source: s, left: s.opts.Limits.MaxBytes}
+	if err := r.open(ctx, s.choice.keeps); err != nil {
 		return nil, err
 	}
-	defer response.Body.Close() // it was only read
-	limit := cmp.Or(max(s.opts.MaxReferenceBytes, 0), DefaultMaxReferenceBytes)
-	body := bounded(response.Body, limit, "Options.MaxReferenceBytes")
-	r := &remote{Source: s, url: *response.Request.URL, references: packp.NewAdvRefs()}
-	err = body.blame(r.references.Decode(bufio.NewReader(body)))
-	if errors.Is(err, packp.ErrEmptyAdvRefs) || err == nil && r.references.IsEmpty() {
+	if r.refs.Empty {
+		r.close()
 		return nil, fmt.Errorf("the repository is empty: %w", source.ErrNotFound)
 	}
-	if err != nil {
-		return nil, s.protocolError("listing the references", err)
-	}
-	path, ok := strings.CutSuffix(r.url.EscapedPath(), "/info/refs")
-	if !ok {
-		return nil, errors.New("the server redirects to where no repository can be")
-	}
-	r.url.RawQuery, r.url.RawPath = "", path
-	r.url.Path, err = url.PathUnescape(path)
-	return r, err
+	return r, nil
 }
 
-// endpoint appends to a repository's path, whichever way that is escaped.
-func endpoint(repository url.URL, path string) *url.URL {
-	u := url.URL{Scheme: repository.Scheme, Host: repository.Host}
-	u.Path = strings.TrimSuffix(repository.Path, "/") + path
-	u.RawPath = strings.TrimSuffix(repository.EscapedPath(), "/") + path
-	return &u
-}
-
-// pack asks for a commit, or an annotated tag, without history. If the server knows the common commit too, it leaves out
-// what that has.
-func (r *remote) pack(ctx context.Context, want plumbing.Hash, common *plumbing.Hash) (*packReader, error) {
-	if !r.references.Capabilities.Supports(capability.Shallow) {
-		return nil, errors.New("the server cannot fetch a commit without its history")
+func (r *remote) open(ctx context.Context, keep func(string) bool) error {
+	version := 2
+	if r.url.Scheme == "http" || r.url.Scheme == "https" {
+		version = 0
 	}
-	question, err := r.question(want, common)
+	conn, err := r.transport.Open(ctx, version)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	response, err := r.do(ctx, http.MethodPost, endpoint(r.url, "/"+service), question, "result")
-	if err != nil {
-		return nil, err
-	}
-	body := bounded(response.Body, r.opts.Limits.MaxBytes, "Limits.MaxBytes")
-	buffered := bufio.NewReaderSize(body, 64<<10)
-	var shallow packp.ShallowUpdate
-	var acknowledged packp.ServerResponse
-	if err = shallow.Decode(buffered); err == nil {
-		err = acknowledged.Decode(buffered, false)
-	}
-	if err = body.blame(err); err != nil {
-		return nil, errors.Join(r.protocolError("asking for a pack", err), response.Body.Close())
-	}
-	return &packReader{remote: r, body: body, lines: pktline.NewScanner(buffered)}, nil
-}
-
-func (r *remote) question(want plumbing.Hash, common *plumbing.Hash) ([]byte, error) {
-	q := packp.NewUploadPackRequest()
-	q.Wants, q.Depth = []plumbing.Hash{want}, packp.DepthCommits(1)
-	wish := []capability.Capability{capability.Shallow, capability.Sideband64k, capability.OFSDelta, capability.NoProgress,
-		// Nothing is negotiated, but Azure DevOps refuses clients without it.
-		capability.MultiACKDetailed}
-	if common != nil {
-		q.Haves, q.Shallows = []plumbing.Hash{*common}, []plumbing.Hash{*common}
-		wish = append(wish, capability.ThinPack)
-	}
-	if !r.references.Capabilities.Supports(capability.Sideband64k) {
-		return nil, errors.New("the server cannot mix errors into a pack (side-band-64k)")
-	}
-	for _, c := range wish {
-		if !r.references.Capabilities.Supports(c) {
-			continue
-		}
-		if err := q.Capabilities.Set(c); err != nil {
-			return nil, err
-		}
-	}
-	var question bytes.Buffer
-	if err := q.UploadRequest.Encode(&question); err != nil {
-		return nil, err
-	}
-	if err := q.UploadHaves.Encode(&question, false); err != nil {
-		return nil, err
-	}
-	err := pktline.NewEncoder(&question).EncodeString("done\n")
-	return question.Bytes(), err
-}
-
-// do sends a request and returns the answer if it is of the kind that Git's protocol has for it.
-func (s *Source) do(ctx context.Context, method string, u *url.URL, body []byte, kind string) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	want := "application/x-" + service + "-" + kind
-	request.Header.Set("Accept", want)
-	request.Header.Set("User-Agent", agent)
-	if method == http.MethodPost {
-		request.Header.Set("Content-Type", "application/x-"+service+"-request")
-	}
-	s.authorize(request)
-	response, err := s.client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	if err := status(response, want); err != nil {
-		return nil, errors.Join(err, response.Body.Close())
-	}
-	return response, nil
-}
-
-// status does not read what the server has to say: it is written for browsers, may be endless, and may repeat the request.
-func status(response *http.Response, want string) error {
-	code := response.StatusCode
-	answer := fmt.Sprintf("the server answers %d %s", code, http.StatusText(code))
-	switch {
-	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		return fmt.Errorf("%w: %s", source.ErrUnauthorized, answer)
-	case code == http.StatusNotFound || code == http.StatusGone:
-		return fmt.Errorf("repository: %w: %s", source.ErrNotFound, answer)
-	case code != http.StatusOK:
-		return errors.New(answer)
-	}
-	if got := response.Header.Get("Content-Type"); got != want {
-		return fmt.Errorf("there is no Git repository that is served by Git's smart protocol: the server answers %.100q", got)
+	r.conn, r.spent = conn, false
+	if err = r.list(ctx, keep); err != nil {
+		r.close()
+		return fmt.Errorf("listing the references: %w", err)
 	}
 	return nil
+}
+
+func (r *remote) list(ctx context.Context, keep func(string) bool) error {
+	limit := cmp.Or(max(r.opts.MaxReferenceBytes, 0), DefaultMaxReferenceBytes)
+	body := bounded(r.conn, limit, "Options.MaxReferenceBytes")
+	refs, err := wire.ReadAdvertisement(body, keep)
+	if err != nil {
+		return body.blame(err)
+	}
+	r.refs = refs
+	if refs.Version != 2 {
+		return nil
+	}
+	answer, err := r.conn.Ask(ctx, 2, wire.ListRefs(r.choice.prefixes()))
+	if err != nil {
+		return err
+	}
+	body = bounded(answer, limit, "Options.MaxReferenceBytes")
+	err = body.blame(refs.ReadRefs(body, keep))
+	return errors.Join(err, answer.Close())
+}
+
+func (r *remote) close() {
+	if r.conn != nil {
+		_ = r.conn.Close() // everything that matters has been read
+		r.conn = nil
+	}
+}
+
+// A need is a request for a pack, and what makes a difference to how it is asked.
+type need struct {
+	wire.Request
+	hashes bool // what is wanted is not listed among the references
+	base   lookup
+}
+
+// errNoHashes means that a server gives only what its references are.
+var errNoHashes = errors.New("the server gives nothing by hash that is not a branch or a tag")
+
+// version is the one in which the server can be asked.
+func (r *remote) version(n need) (int, error) {
+	switch {
+	case r.refs.Version == 2:
+		return 2, nil
+	case !n.hashes, r.refs.Capabilities.Has("allow-reachable-sha1-in-want") && n.Depth > 0:
+		return 0, nil
+	case r.conn.Stateless() && !r.is(refusesV2):
+		return 2, nil
+	case r.refs.Capabilities.Has("allow-reachable-sha1-in-want"):
+		return 0, nil
+	}
+	return 0, errNoHashes
+}
+
+// filters reports whether the server leaves out what a filter says.
+func (r *remote) filters() bool {
+	if r.refs.Version != 2 {
+		return r.refs.Capabilities.Has("filter")
+	}
+	return r.refs.Capabilities.HasWord("fetch", "filter")
+}
+
+// pack asks for a pack and reads it, and returns also the commits at which its history ends. With [pack.ErrIncomplete] come the
+// objects that were complete.
+func (r *remote) pack(ctx context.Context, n need) (object.Set, []object.Hash, error) {
+	version, err := r.version(n)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.spent || r.conn == nil {
+		r.close()
+		if err := r.open(ctx, func(string) bool { return false }); err != nil {
+			return nil, nil, err
+		}
+	}
+	request := n.EncodeV2()
+	if version == 0 {
+		if request, err = n.Encode(r.refs.Capabilities); err != nil {
+			return nil, nil, err
+		}
+	}
+	r.spent = !r.conn.Stateless()
+	answer, err := r.conn.Ask(ctx, version, request)
+	if err != nil {
+		return nil, nil, err
+	}
+	objects, shallow, err := r.read(ctx, answer, version, n)
+	if err != nil {
+		return objects, nil, errors.Join(err, answer.Close())
+	}
+	r.spent = r.spent && version == 0
+	return objects, shallow, answer.Close()
+}
+
+func (r *remote) read(ctx context.Context, answer io.Reader, version int, n need) (object.Set, []object.Hash, error) {
+	body := bounded(answer, r.left, "Limits.MaxBytes")
+	defer func() { r.left = body.left }()
+	a, err := wire.ReadAnswer(body, version, n.Depth > 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("asking for a pack: %w", body.blame(err))
+	}
+	objects, err := pack.Read(ctx, a, n.base, r.opts.Limits)
+	if err == nil {
+		_, err = io.Copy(io.Discard, a) // to the end of the message
+	}
+	if err != nil {
+		return objects, nil, fmt.Errorf("reading the pack: %w", body.blame(err))
+	}
+	return objects, a.Shallow, nil
+}
+
+// A boundedReader is an answer that may only be so long. It remembers why it ended.
+type boundedReader struct {
+	body   io.Reader
+	left   int64
+	max    int64
+	option string
+	err    error
+}
+
+func bounded(body io.Reader, limit int64, option string) *boundedReader {
+	return &boundedReader{body: body, left: limit, max: limit, option: option}
+}
+
+func (r *boundedReader) Read(p []byte) (int, error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	n, err := r.body.Read(p)
+	if r.left -= int64(n); r.left < 0 {
+		n, r.left, err = 0, 0, &source.LimitError{Option: r.option, Max: r.max}
+	}
+	r.err = err
+	return n, err
+}
+
+// blame returns the reader's error where it has one that explains err.
+func (r *boundedReader) blame(err error) error {
+	if err != nil && r.err != nil && r.err != io.EOF {
+		return r.err
+	}
+	return err
 }

@@ -59,6 +59,9 @@ type Entry struct {
 	Hash       Hash
 }
 
+// IsFolder reports whether the entry is a tree. Old tools wrote its mode with a zero in front.
+func (e Entry) IsFolder() bool { return e.Mode == ModeFolder || e.Mode == "0"+ModeFolder }
+
 // The modes of entries. Files have others too, which start with 100.
 const (
 	ModeFolder    = "40000"

@@ -3,6 +3,7 @@ package pack
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -37,7 +38,8 @@ const (
 // The errors are: [ErrIncomplete]; a [*FormatError], which is an io.ErrUnexpectedEOF where the pack is cut short; a
 // [*source.LimitError], where an object or a delta, as it is once decompressed, is over MaxFileBytes, where all that is
 // decompressed or all objects together are over MaxBytes, or where there are more objects than MaxFiles and 16 more; one of
-// no type for an object that was made to have another one's SHA-1. No objects come with an error.
+// no type for an object that was made to have another one's SHA-1. Along with ErrIncomplete come the objects that were complete,
+// and with other errors none.
 func Read(
 	ctx context.Context, r io.Reader, have func(object.Hash) (object.Object, bool), limits source.Limits,
 ) (object.Set, error) {
@@ -52,7 +54,11 @@ func Read(
 	case ctx.Err() != nil: // why r failed, too
 		p.err = ctx.Err()
 	}
-	return nil, fmt.Errorf("reading a pack: %w", p.err)
+	err := fmt.Errorf("reading a pack: %w", p.err)
+	if errors.Is(err, ErrIncomplete) {
+		return p.objects, err
+	}
+	return nil, err
 }
 
 // A pack is being read.

@@ -22,7 +22,7 @@ type secrets struct {
 const (
 	maxSecrets = 256 // spellings; tokens that expire are followed by others
 	maxText    = 500 // bytes of somebody else's text in an error
-	shortWord  = 8   // a shorter one hides only where it stands alone: "ann" is not all of "cannot"
+	shortWord  = 6   // a shorter one hides only where it stands alone: "ann" is not all of "cannot"
 )
 
 // public are users that everybody has, and whose place in an error is of use.

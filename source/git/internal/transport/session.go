@@ -57,9 +57,8 @@ type lastBody struct {
 func (b *lastBody) Close() error { return errors.Join(b.ReadCloser.Close(), b.session.Close()) }
 
 // Do sends a request, such as one of LFS, and returns the answer whatever its status is. Where it goes to the repository's
-// own origin and has no Authorization, it gets the repository's credentials. A GET is redirected to other origins too,
-// without credentials and without what other headers of it may tell. The request's context has to last as long as the answer
-// is read.
+// own origin and has no Authorization, it gets the repository's credentials. No redirect is followed: it is an answer like
+// any other. The request's context has to last as long as the answer is read.
 func (s *Session) Do(request *http.Request) (*http.Response, error) {
 	ours := sameOrigin(&s.site.url, request.URL) && request.Header.Get("Authorization") == ""
 	again := request.Body == nil || request.GetBody != nil

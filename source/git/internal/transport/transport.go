@@ -20,6 +20,8 @@ type Transport interface {
 	// Open starts a conversation with the repository's upload-pack in version 0 or 2 of Git's protocol and returns when the
 	// server answers. A server may answer a request for version 2 in version 0.
 	Open(ctx context.Context, version int) (Conn, error)
+	// Clean returns err, or one like it whose text has none of the credentials that the transport was given.
+	Clean(err error) error
 }
 
 // A Conn is a conversation. One goroutine uses it.

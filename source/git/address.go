@@ -1,0 +1,64 @@
+package git
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+var errBoth = errors.New("both the URL and Options have credentials")
+
+var errUnsupported = fmt.Errorf("only http://, https://, ssh:// and git:// URLs can be fetched from: %w", errors.ErrUnsupported)
+
+// scpLike is "user@host:path", which Git takes for SSH where no slash comes before the colon.
+var scpLike = regexp.MustCompile(`^(?:([^/@:]+)@)?([^/@:\[\]]+|\[[^/@\]]+\]):(.*)$`)
+
+// parseURL returns the repository's URL without credentials, and these. The user of SSH is no credential and stays. Errors
+// quote nothing, for url.Parse's may quote a piece of a password.
+func parseURL(raw string) (*url.URL, *url.Userinfo, error) {
+	if parts := scpLike.FindStringSubmatch(raw); parts != nil && !strings.Contains(raw, "://") {
+		// What follows the colon is below the user's home, unless it starts with a slash.
+		u := &url.URL{Scheme: "ssh", Host: strings.Trim(parts[2], "[]"), Path: parts[3]}
+		if strings.Contains(u.Host, ":") {
+			u.Host = "[" + u.Host + "]"
+		}
+		if parts[1] != "" {
+			u.User = url.User(parts[1])
+		}
+		return u, nil, checkURL(u)
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil && strings.Contains(raw, "://"):
+		return nil, nil, errors.New("not a URL; user and password in it have to be percent-encoded")
+	case err != nil:
+		return nil, nil, errors.New("not a URL")
+	}
+	if u.Scheme == "git+ssh" || u.Scheme == "ssh+git" {
+		u.Scheme = "ssh"
+	}
+	user := u.User
+	u.User = nil
+	if password, ok := user.Password(); u.Scheme == "ssh" && user != nil && (!ok || password == "") {
+		u.User, user = url.User(user.Username()), nil
+	}
+	return u, user, checkURL(u)
+}
+
+func checkURL(u *url.URL) error {
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ssh" && u.Scheme != "git":
+		return fmt.Errorf("scheme %q: %w", u.Scheme, errUnsupported)
+	case u.Hostname() == "":
+		return errors.New("the URL has no host")
+	case strings.HasPrefix(u.Hostname(), "-"):
+		return errors.New("the URL's host starts with a dash")
+	case u.RawQuery != "" || u.Fragment != "":
+		return errors.New("the URL has a query or a fragment, which no repository has")
+	case strings.Trim(u.Path, "/") == "":
+		return errors.New("the URL has no path: no repository is named")
+	}
+	return nil
+}

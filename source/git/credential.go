@@ -1,0 +1,67 @@
+package git
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/gitopskit/gitopskit/source/git/internal/transport"
+)
+
+// A CredentialRequest says what credentials are for.
+type CredentialRequest struct {
+	// URL is the repository's, without credentials: the source's own, or a submodule's.
+	URL string
+	// Refused says that the server has just refused what was given before.
+	Refused bool
+}
+
+// A Credential says who wants to read; the zero value is anyone. Over HTTP it is Username and Password, or Token. Over SSH it
+// is PrivateKey, Agent or Password, and Username where the URL names no user.
+type Credential struct {
+	Username   string    `json:"-"`
+	Password   string    `json:"-"`
+	Token      string    `json:"-"` // for bearer authentication
+	PrivateKey []byte    `json:"-"` // PEM
+	Passphrase []byte    `json:"-"` // of PrivateKey
+	Agent      bool      // the keys of the agent that SSH_AUTH_SOCK names
+	Expires    time.Time // when to ask for another; zero: when this one is refused
+}
+
+// Format implements [fmt.Formatter]. It tells which fields are set, and no secret.
+func (c Credential) Format(f fmt.State, verb rune) { transport.Credential(c).Format(f, verb) }
+
+// LogValue implements [slog.LogValuer] by Format.
+func (c Credential) LogValue() slog.Value { return transport.Credential(c).LogValue() }
+
+// credentials returns what a transport asks, or nil where there are none.
+func (o Options) credentials(inURL *url.Userinfo) (func(context.Context, transport.Request) (transport.Credential, error), error) {
+	if inURL != nil && (o.hasCredentials() || o.Credentials != nil) {
+		return nil, errBoth
+	}
+	if ask := o.Credentials; ask != nil {
+		return func(ctx context.Context, r transport.Request) (transport.Credential, error) {
+			c, err := ask(ctx, CredentialRequest(r))
+			return transport.Credential(c), err
+		}, nil
+	}
+	if inURL == nil && !o.hasCredentials() {
+		return nil, nil
+	}
+	c := transport.Credential{Username: o.Username, Password: o.Password, Token: o.Token,
+		PrivateKey: o.PrivateKey, Passphrase: o.Passphrase, Agent: o.SSHAgent}
+	if inURL != nil {
+		c.Username = inURL.Username()
+		c.Password, _ = inURL.Password()
+	}
+	return func(context.Context, transport.Request) (transport.Credential, error) { return c, nil }, nil
+}
+
+// plain returns the options without what a Source must not print.
+func (o Options) plain() Options {
+	o.Username, o.Password, o.Token, o.Proxy = "", "", "", ""
+	o.PrivateKey, o.Passphrase, o.ClientKey, o.Credentials = nil, nil, nil, nil
+	return o
+}

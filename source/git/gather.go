@@ -1,0 +1,320 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/git/internal/cache"
+	"github.com/gitopskit/gitopskit/source/git/internal/object"
+	"github.com/gitopskit/gitopskit/source/git/internal/pack"
+	"github.com/gitopskit/gitopskit/source/git/internal/transport"
+	"github.com/gitopskit/gitopskit/source/git/internal/wire"
+)
+
+// A gathering brings together the objects that a tip needs. It walks through the commit as far as its objects are here, asks
+// for what lacks, and walks again. A server that can give objects by hash and leave out others is asked for little; where one
+// refuses, it is asked for the whole commit, which every server gives.
+type gathering struct {
+	*Source
+	remote     *remote
+	tip        tip
+	repository cache.Repository
+	fresh      object.Set
+	whole      bool // everything was asked for
+}
+
+// errIncomplete means that a server has sent less than the commit has.
+var errIncomplete = errors.New("the server left out objects that the commit has")
+
+// maxRounds is how often more is asked for: the folders on the way to a path may take one each.
+const maxRounds = 64
+
+func (g *gathering) find(hash object.Hash) (object.Object, bool) {
+	if o, ok := g.fresh[hash]; ok {
+		return o, true
+	}
+	return g.repository.Object(hash)
+}
+
+func (g *gathering) checkout(ctx context.Context) (*checkout, error) {
+	if !g.has(g.tip.commit) || g.verifier.tag && !g.has(g.tip.want) {
+		if err := g.bringTip(ctx); err != nil {
+			return nil, err
+		}
+	}
+	signatures, err := g.verifier.verify(g.tip, g.find)
+	if err != nil {
+		return nil, err
+	}
+	w, err := g.walk(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.addElsewhere(ctx, w); err != nil {
+		return nil, err
+	}
+	g.remember(ctx, w)
+	return &checkout{commit: g.tip.commit, want: g.tip.want, files: w.files.FS(), signatures: signatures}, nil
+}
+
+func (g *gathering) has(hash object.Hash) bool {
+	_, ok := g.find(hash)
+	return ok
+}
+
+// walk goes through the commit until nothing lacks.
+func (g *gathering) walk(ctx context.Context) (*walk, error) {
+	lacked := ""
+	for range maxRounds {
+		w := g.newWalk(ctx, g.find)
+		if err := w.commit(g.tip.commit, g.rules); err != nil {
+			return nil, err
+		}
+		if len(w.lacks) == 0 {
+			return w, nil
+		}
+		if lacked = w.example(); g.whole {
+			break
+		}
+		if err := g.bringLacking(ctx, w); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("commit %s: %w: %s", g.tip.commit, errIncomplete, lacked)
+}
+
+// remember keeps the objects for the next time.
+func (g *gathering) remember(ctx context.Context, w *walk) {
+	if g.verifier.tag {
+		g.keepTags(w.needed)
+	}
+	err := g.repository.Add(ctx, cache.Record{Commit: g.tip.commit, Scope: g.scopeKey()}, w.needed)
+	if err != nil && g.opts.OnCacheError != nil && ctx.Err() == nil {
+		g.opts.OnCacheError(&source.Error{Op: "keeping objects of", Origin: g.String(), Err: err})
+	}
+}
+
+// keepTags adds the tag and those that it is of.
+func (g *gathering) keepTags(needed object.Set) {
+	hash := g.tip.want
+	for range maxTags {
+		o, ok := g.find(hash)
+		if !ok || o.Kind != object.Tag {
+			return
+		}
+		needed[hash] = o
+		target, err := object.TargetOf(o.Body)
+		if err != nil {
+			return
+		}
+		hash = target.Hash
+	}
+}
+
+// scopeKey tells apart what sources keep of one commit. It is empty for all of it.
+func (s *Source) scopeKey() string {
+	if len(s.scope) == 0 && s.opts.Ignore == "" {
+		return ""
+	}
+	return fmt.Sprintf("%q %q %t", []string(s.scope), s.opts.Ignore, s.opts.NoIgnoreFiles)
+}
+
+// part reports whether some of a commit is not wanted, so that it is worth a request more to leave it out.
+func (s *Source) part() bool { return s.scopeKey() != "" }
+
+// bringTip asks for the commit, and the tag, with as much of what is wanted as one request can bring.
+func (g *gathering) bringTip(ctx context.Context) error {
+	haves, err := g.haves(ctx)
+	if err != nil {
+		return err
+	}
+	var refusal error
+	for _, filter := range g.tipFilters(len(haves) > 0) {
+		q := wire.Request{Wants: []object.Hash{g.tip.want}, Depth: 1, Filter: filter}
+		if filter != "" || !g.part() {
+			// A server leaves out what is in these commits only if the pack may be thin.
+			q.Haves, q.Shallows, q.Thin = haves, haves, len(haves) > 0
+		}
+		err := g.bring(ctx, q, g.tip.pinned)
+		if errors.Is(err, pack.ErrIncomplete) && filter != "" && g.has(g.tip.commit) {
+			err = nil // the rest is of folders outside, or can be asked for by its hash
+		}
+		if errors.Is(err, pack.ErrIncomplete) && len(q.Haves) > 0 {
+			// The server builds on what it thinks is here. Everything then.
+			q.Haves, q.Shallows, q.Thin = nil, nil, false
+			err = g.bring(ctx, q, g.tip.pinned)
+		}
+		if err == nil {
+			g.whole = filter == "" && len(q.Haves) == 0
+			return g.checkTip()
+		}
+		if !refused(err) {
+			return err
+		}
+		g.refuse(filter)
+		refusal = err
+	}
+	if g.tip.pinned && !g.tip.branch.IsZero() {
+		return g.deepen(ctx, refusal)
+	}
+	return g.describe(refusal)
+}
+
+// checkTip holds what a server says of a tag against the tag.
+func (g *gathering) checkTip() error {
+	if !g.has(g.tip.commit) {
+		return fmt.Errorf("commit %s: %w", g.tip.commit, errIncomplete)
+	}
+	return nil
+}
+
+// haves are the commits that are here as this source wants them.
+func (g *gathering) haves(ctx context.Context) ([]object.Hash, error) {
+	records, err := g.repository.Records(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var commits []object.Hash
+	for _, r := range records {
+		if r.Scope == g.scopeKey() && r.Commit != g.tip.commit && !slices.Contains(commits, r.Commit) && len(commits) < maxHaves {
+			commits = append(commits, r.Commit)
+		}
+	}
+	return commits, nil
+}
+
+// maxHaves is how many commits a server is told of.
+const maxHaves = 8
+
+// tipFilters are the ways to ask for the tip, of which a server may refuse all but the last one. What a server with filters
+// sends at first is the folders that lead to the paths; with a commit that is here, the folders that are new.
+func (g *gathering) tipFilters(known bool) []string {
+	var filters []string
+	if g.part() && g.remote.filters() {
+		if len(g.scope) > 0 && !known && !g.is(refusesDepth) {
+			filters = append(filters, fmt.Sprintf("combine:blob:none+tree:%d", g.scope.depth()+1))
+		}
+		if !g.is(refusesBlobNone) {
+			filters = append(filters, blobNone)
+		}
+	}
+	return append(filters, "")
+}
+
+const (
+	blobNone = "blob:none"
+	// Manifests are smaller, and come along with their folders. A larger file may turn out to be ignored.
+	blobSmall = "blob:limit=64k"
+	treeNone  = "tree:0"
+)
+
+// bringLacking asks for objects by their hashes; if the server does not give them so, for everything.
+func (g *gathering) bringLacking(ctx context.Context, w *walk) error {
+	q := wire.Request{Wants: w.lackedBy(func(l lacked) bool { return l.above })}
+	if len(q.Wants) > 0 {
+		q.Filter = treeNone // the folders alone that lead to a path
+	} else {
+		q.Wants = w.lackedBy(func(lacked) bool { return true })
+		if q.Filter = blobSmall; g.opts.Ignore != "" {
+			q.Filter = blobNone
+		}
+	}
+	if !g.part() {
+		q.Filter = ""
+	}
+	if g.part() && g.remote.filters() && !g.is(refusesHashes) {
+		err := g.bring(ctx, q, true)
+		if err == nil && slices.ContainsFunc(q.Wants, g.has) {
+			return nil
+		}
+		if err != nil && !refused(err) {
+			return err
+		}
+		g.refuseAll(refusesHashes)
+	}
+	g.whole = true
+	err := g.bring(ctx, wire.Request{Wants: []object.Hash{g.tip.want}, Depth: 1}, g.tip.pinned)
+	return g.describe(err)
+}
+
+// bring asks for a pack and keeps its objects.
+func (g *gathering) bring(ctx context.Context, q wire.Request, hashes bool) error {
+	objects, _, err := g.remote.pack(ctx, need{Request: q, hashes: hashes, base: g.find})
+	maps.Copy(g.fresh, objects)
+	return err
+}
+
+// deepen looks for a pinned commit in the history of what else is named, further and further back.
+func (g *gathering) deepen(ctx context.Context, refusal error) error {
+	for depth := 64; ; depth *= 8 {
+		objects, shallow, err := g.remote.pack(ctx, need{base: g.find,
+			Request: wire.Request{Wants: []object.Hash{g.tip.branch}, Depth: depth}})
+		if err != nil {
+			return err
+		}
+		if _, ok := objects[g.tip.commit]; ok {
+			g.whole, g.fresh = true, objects
+			return nil
+		}
+		if len(shallow) == 0 || depth > 1<<24 {
+			return fmt.Errorf("commit %s: %w: it is not in the history of %s, and the server does not give it by its hash: %w",
+				g.tip.commit, source.ErrNotFound, g.tip.branch, refusal)
+		}
+	}
+}
+
+// describe says more about a refusal to hand out a commit.
+func (g *gathering) describe(err error) error {
+	if err != nil && g.tip.pinned && refused(err) {
+		return fmt.Errorf("commit %s: %w: there is none, or the server gives tips of branches and tags only: %w",
+			g.tip.commit, source.ErrNotFound, err)
+	}
+	return err
+}
+
+// refused reports whether to ask for something else may help. Many servers say what they do not do by hanging up.
+func refused(err error) bool {
+	for _, final := range []error{context.Canceled, context.DeadlineExceeded, source.ErrTooLarge, source.ErrUnauthorized,
+		transport.ErrStalled} {
+		if errors.Is(err, final) {
+			return false
+		}
+	}
+	return !errors.As(err, new(*pack.FormatError))
+}
+
+// Refusals are what a server does not do, so that it is asked once.
+type refusals uint8
+
+const (
+	refusesV2 refusals = 1 << iota
+	refusesDepth
+	refusesBlobNone
+	refusesHashes
+)
+
+func (s *Source) is(r refusals) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused&r != 0
+}
+
+func (s *Source) refuseAll(r refusals) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused |= r
+}
+
+func (s *Source) refuse(filter string) {
+	switch {
+	case strings.HasPrefix(filter, "combine:"):
+		s.refuseAll(refusesDepth)
+	case filter == blobNone:
+		s.refuseAll(refusesBlobNone)
+	}
+}
