@@ -67,6 +67,7 @@ type pgpOptions struct {
 	kind   packet.SignatureType
 	day    time.Time
 	expire uint32
+	tag    byte // changes the first of the two bytes of the digest that a signature shows
 }
 
 // madePGP signs with any key, also with one that is not meant for it.
@@ -86,6 +87,7 @@ func madePGP(t testing.TB, key *packet.PrivateKey, payload string, opts pgpOptio
 	sum := opts.hash.New()
 	sum.Write([]byte(payload))
 	mustBeNil(t, sig.Sign(sum, key, nil))
+	sig.HashTag[0] ^= opts.tag
 	var out bytes.Buffer
 	mustBeNil(t, sig.Serialize(&out))
 	return armored(t, pgpSignature, out.Bytes())

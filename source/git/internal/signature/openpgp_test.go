@@ -79,6 +79,7 @@ func TestOpenPGPKeysAndTimes(t *testing.T) {
 		"expired signature":          {alice.PrivateKey, pgpOptions{expire: 60}, source.ErrExpiredKey},
 		"signature not expired":      {alice.PrivateKey, pgpOptions{expire: 1 << 30}, nil},
 		"stranger":                   {stranger.PrivateKey, pgpOptions{}, source.ErrUnknownKey},
+		"other early bytes":          {alice.PrivateKey, pgpOptions{tag: 1}, source.ErrBadSignature},
 		"of a key":                   {alice.PrivateKey, pgpOptions{kind: packet.SigTypeGenericCert}, source.ErrBadSignature},
 		"standalone":                 {alice.PrivateKey, pgpOptions{kind: 2}, source.ErrBadSignature},
 	} {

@@ -54,6 +54,13 @@ func TestSSHSignatures(t *testing.T) {
 	}
 }
 
+func TestOtherNamespacesAreNamed(t *testing.T) {
+	blob := newEd25519(t).blob(t, "x", sshOptions{namespace: "file"})
+	if _, err := parseSSHSignature(blob); err == nil || !strings.Contains(err.Error(), "namespace") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Another key's name in a good signature is not that key's signature.
 func TestSSHSignatureWithTheKeyOfAnother(t *testing.T) {
 	payload := plainCommit("", "planted\n")
