@@ -77,6 +77,7 @@ func (f *folder) make(name string) (*os.Root, error) {
 const (
 	lockName    = "lock"
 	longestWait = 50 * time.Millisecond // between two looks at another process's lock
+	mostGone    = 100                   // tries to make a folder that goes again
 )
 
 // lock takes a repository's lock in this process, and over processes if the folder can be written to: where it cannot, Add
@@ -89,10 +90,15 @@ func (f *folder) lock(ctx context.Context, name string) (unlock func(), err erro
 	if err != nil {
 		return nil, err
 	}
+	gone := 0
 	for wait := time.Millisecond; ; wait = min(2*wait, longestWait) {
 		file, err := f.tryLock(name)
 		if file != nil {
 			return sync.OnceFunc(func() { _ = file.Close(); release() }), nil
+		}
+		if errors.Is(err, fs.ErrNotExist) && gone < mostGone {
+			gone++ // evict removed the folder when this had opened it
+			continue
 		}
 		if err != nil {
 			return release, nil

@@ -230,6 +230,41 @@ func TestAddedRecordStaysWhereTheClockWasSetBack(t *testing.T) {
 	}
 }
 
+func TestRecordWithoutItsSegmentIsNotListed(t *testing.T) {
+	for name, damage := range map[string]func(file string) error{
+		"removed": os.Remove, "cut": func(file string) error { return os.Truncate(file, 10) },
+	} {
+		dir := t.TempDir()
+		c, set := openFolder(t, dir, 1<<20), setOf(t, "x")
+		add(t, c.Repository("r"), Record{commitOf(t, set, "x"), ""}, set)
+		if err := damage(paths(t, dir, segmentKind)[0]); err != nil {
+			t.Fatal(err)
+		}
+		if got := recordsOf(t, c.Repository("r")); len(got) > 0 {
+			t.Errorf("%s: listed is %v", name, got)
+		}
+	}
+}
+
+func TestGarbageGoesWithItsRecord(t *testing.T) {
+	dir := t.TempDir()
+	c := openFolder(t, dir, 1<<30)
+	bodies := make([]string, 100)
+	for i := range bodies {
+		random := make([]byte, 1000)
+		_, _ = rand.NewChaCha8([32]byte{byte(i)}).Read(random)
+		bodies[i] = string(random)
+	}
+	for i := range 1 + recordsOfScope {
+		set := setOf(t, bodies...)
+		add(t, c.Repository("r"), Record{commitOf(t, set, fmt.Sprint(i)), ""}, set)
+		bodies = bodies[:10]
+	}
+	if size := bytesIn(t, dir); size > 30_000 {
+		t.Errorf("the folder has %d bytes for objects of 10,000", size)
+	}
+}
+
 func TestFolderStaysWithinItsBound(t *testing.T) {
 	dir := t.TempDir()
 	c := openFolder(t, dir, 50_000)
@@ -445,6 +480,27 @@ func TestLockExcludesWhileItsFolderIsEvicted(t *testing.T) {
 		default:
 			_, _ = evictor.remove(candidate{repository: name}, false) // it is in use, or goes
 		}
+	}
+}
+
+func TestLockOnAFileThatWasReplacedIsNone(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	var files []*os.File
+	for range 2 {
+		_ = root.Remove(lockName) // the first time there is none
+		file, err := root.Create(lockName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		files = append(files, file)
+	}
+	if sameFile(root, files[0]) || !sameFile(root, files[1]) {
+		t.Error("the lock is not on the file that has its name")
 	}
 }
 
