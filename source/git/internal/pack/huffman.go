@@ -1,6 +1,9 @@
 package pack
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // The sizes that deflate (RFC 1951) sets.
 const (
@@ -49,15 +52,25 @@ func (c *code) inner(e uint32, acc uint64) uint32 {
 // there is one. The entry of a symbol is that of entries, with the bits of its code.
 func (c *code) build(lengths []uint8, primary uint, entries []uint32) bool {
 	var count, next [maxCodeBits + 1]int
-	for _, l := range lengths {
-		count[l&15]++
+	var used, sorted [maxLiterals]uint16
+	n := 0
+	for i := 0; i < len(lengths); i++ {
+		// Text uses few of the 256 bytes, and those lie together.
+		if i&7 == 0 && i+8 <= len(lengths) && binary.LittleEndian.Uint64(lengths[i:]) == 0 {
+			i += 7
+			continue
+		}
+		if used[n] = uint16(i); lengths[i] != 0 {
+			n++
+		}
+		count[lengths[i]&15]++
 	}
 	c.primary = primary
-	if count[0] == len(lengths) || count[0] == len(lengths)-1 && count[1] == 1 {
+	if n == 0 || n == 1 && count[1] == 1 {
 		c.buildSingle(lengths, entries)
 		return true
 	}
-	space, sum := 1, count[0]
+	space, sum := 1, 0
 	for l := 1; l <= maxCodeBits; l++ {
 		space = space<<1 - count[l]
 		next[l] = sum
@@ -69,13 +82,12 @@ func (c *code) build(lengths []uint8, primary uint, entries []uint32) bool {
 	if space != 0 {
 		return false
 	}
-	// Symbols that are not used come first, so that no branch has to tell them.
-	var sorted [maxLiterals]uint16
-	for symbol, l := range lengths {
-		sorted[next[l&15]] = uint16(symbol)
-		next[l&15]++
+	for _, symbol := range used[:n] {
+		l := lengths[symbol] & 15
+		sorted[next[l]] = symbol
+		next[l]++
 	}
-	return c.fill(sorted[count[0]:sum], &count, entries)
+	return c.fill(sorted[:n], &count, entries)
 }
 
 // buildSingle makes a code of no symbol, or of one that has one bit.
