@@ -46,7 +46,8 @@ func TestDirIgnores(t *testing.T) {
 		want string
 	}{
 		{source.DirOptions{}, ".sourceignore web/a.md web/deep/app.yaml"},
-		{source.DirOptions{Ignore: "!*.md\nweb/a.md\n!out"}, ".sourceignore README.md out/.sourceignore out/big web/b.md web/deep/app.yaml web/deep/c.md"},
+		{source.DirOptions{Ignore: "!*.md\nweb/a.md\n!out"},
+			".sourceignore README.md out/.sourceignore out/big web/b.md web/deep/app.yaml web/deep/c.md"},
 		{source.DirOptions{Ignore: "*.md\n.sourceignore", NoIgnoreFiles: true}, "out/big web/deep/app.yaml web/link x/y"},
 		{source.DirOptions{NoIgnoreFiles: true}, strings.Join(slices.Sorted(maps.Keys(dirIgnoreTree)), " ") + " web/link"},
 	} {
@@ -63,7 +64,9 @@ func TestDirIgnores(t *testing.T) {
 func TestDirRevisionIsOfWhatIsNotIgnored(t *testing.T) {
 	path := newFolder(t, dirIgnoreTree)
 	before := fetchDir(t, path, source.DirOptions{}).Revision
-	must(t, write(path, map[string][]byte{"README.md": []byte("changed"), "out/more": []byte("more"), "web/.sourceignore": []byte("!a.md\n.sourceignore\n")}))
+	must(t, write(path, map[string][]byte{
+		"README.md": []byte("changed"), "out/more": []byte("more"), "web/.sourceignore": []byte("!a.md\n.sourceignore\n"),
+	}))
 	if after := fetchDir(t, path, source.DirOptions{}).Revision; after != before {
 		t.Errorf("got %v, then %v", before, after)
 	}
@@ -94,21 +97,24 @@ func TestDirDoesNotReadWhatIsIgnored(t *testing.T) {
 func TestDirIgnoreFileIsARegularFile(t *testing.T) {
 	path := newFolder(t, map[string][]byte{"a": []byte("a"), "rules": []byte("a\n"), "sub/.sourceignore/a": []byte("*")})
 	must(t, os.Symlink("rules", filepath.Join(path, source.IgnoreFile)))
-	if got, want := dirFiles(t, path, source.DirOptions{}), []string{".sourceignore", "a", "rules", "sub/.sourceignore/a"}; !slices.Equal(got, want) {
+	want := []string{".sourceignore", "a", "rules", "sub/.sourceignore/a"}
+	if got := dirFiles(t, path, source.DirOptions{}); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
 func TestDirIgnoreErrors(t *testing.T) {
-	files := map[string][]byte{"a": []byte("a"), "sub/.sourceignore": make([]byte, 100), "deep/.sourceignore": []byte("x"), "deep/x/y": []byte("y")}
-	path := newFolder(t, files)
+	path := newFolder(t, map[string][]byte{
+		"a": []byte("a"), "sub/.sourceignore": make([]byte, 100), "deep/.sourceignore": []byte("x"), "deep/x/y": []byte("y"),
+	})
 	limits := source.Limits{MaxIgnoreBytes: 99}
 	for _, tt := range []struct {
 		opts source.DirOptions
 		want error
 		text string
 	}{
-		{source.DirOptions{Limits: limits}, source.ErrTooLarge, `"sub/.sourceignore": too large: over 99, the limit that Limits.MaxIgnoreBytes sets`},
+		{source.DirOptions{Limits: limits}, source.ErrTooLarge,
+			`"sub/.sourceignore": too large: over 99, the limit that Limits.MaxIgnoreBytes sets`},
 		{source.DirOptions{Limits: limits, Ignore: strings.Repeat("a", 100)}, source.ErrTooLarge, "ignore rules of the options: too large"},
 		{source.DirOptions{Limits: limits, Ignore: strings.Repeat("b", 99)}, source.ErrTooLarge, `"deep/.sourceignore"`},
 		{source.DirOptions{Ignore: "*"}, source.ErrNotFound, "not ignored"},
@@ -116,7 +122,9 @@ func TestDirIgnoreErrors(t *testing.T) {
 		_, err := source.Dir(path, tt.opts).Fetch(t.Context(), source.Revision{})
 		checkError(t, err, tt.want, tt.text)
 	}
-	for _, opts := range []source.DirOptions{{Limits: source.Limits{MaxIgnoreBytes: 100}}, {Limits: limits, NoIgnoreFiles: true}, {Limits: limits, Ignore: "sub"}} {
+	for _, opts := range []source.DirOptions{
+		{Limits: source.Limits{MaxIgnoreBytes: 100}}, {Limits: limits, NoIgnoreFiles: true}, {Limits: limits, Ignore: "sub"},
+	} {
 		fetchDir(t, path, opts)
 	}
 }

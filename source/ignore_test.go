@@ -42,6 +42,8 @@ func ignoreLineTests() []ignoreLineTest {
 		{"!!a\n\\!b", "!b", "!a a b"},
 		{"!a\na", "a", "b"},
 		{"d\n!d/a", "d/ d/a", "a"},
+		{"a\n!a/\n/b/c\n!/b/c/", "a b/c d/a", "a/ d/a/ b/c/"},
+		{"!a\na/", "a/ b/a/c", "a b/a"},
 		{"d/*\n!d/a", "d/b d/b/a", "d/ d/a"},
 		{"abc/**", "abc/a abc/a/b", "abc abc/ x/abc/a"},
 		{"**/a", "a b/a b/c/a", "ab"},
@@ -125,7 +127,8 @@ func TestIgnoreLimits(t *testing.T) {
 	check := func(err error, name string) {
 		t.Helper()
 		crossed := new(source.LimitError)
-		if !errors.As(err, &crossed) || *crossed != (source.LimitError{Option: "Limits.MaxIgnoreBytes", Max: 10, Name: name}) {
+		want := source.LimitError{Option: "Limits.MaxIgnoreBytes", Max: 10, Name: name}
+		if !errors.As(err, &crossed) || *crossed != want {
 			t.Errorf("got %v, want one of %q", err, name)
 		}
 	}
@@ -164,7 +167,8 @@ func TestIgnoreFilter(t *testing.T) {
 		"out/.sourceignore":      "!*",
 	}
 	paths := []string{
-		"web/deep/x", "web/a.md", "web/deep/y", "b.md", "out/c", "../up", "web/", "web//e.md", "out/../f", "out/.sourceignore", "web/deep/.sourceignore",
+		"web/deep/x", "web/a.md", "web/deep/y", "b.md", "out/c", "../up", "web/", "web//e.md", "out/../f",
+		"out/.sourceignore", "web/deep/.sourceignore",
 		"web/.sourceignore", ".sourceignore", "g", "web/deep/deeper/x", "web/a.md", "/h", "",
 	}
 	given := slices.Clone(paths)
@@ -188,7 +192,8 @@ func TestIgnoreFilter(t *testing.T) {
 	}
 	for _, name := range []string{"", "web/"} {
 		failed := errors.New("failed")
-		got, err := source.IgnoreRules{}.Filter([]string{name + "a", name + source.IgnoreFile}, func(string) ([]byte, error) { return nil, failed })
+		paths := []string{name + "a", name + source.IgnoreFile}
+		got, err := source.IgnoreRules{}.Filter(paths, func(string) ([]byte, error) { return nil, failed })
 		if got != nil || err != failed {
 			t.Errorf("got %q, %v", got, err)
 		}

@@ -20,6 +20,7 @@ import (
 // An ignoreCase is a small tree, and the ignore files in it.
 type ignoreCase struct {
 	folders, files []string // files may be missing on disk: Git takes what is not there for a file
+	unmade         []string // folders that are missing on disk
 	ignoreFiles    map[string]string
 }
 
@@ -28,7 +29,8 @@ func (c *ignoreCase) ignored(t *testing.T, rules source.IgnoreRules) map[string]
 	t.Helper()
 	all := make(map[string]bool)
 	children := make(map[string][]string)
-	for _, name := range slices.Concat(c.folders, c.files) {
+	folders := slices.Concat(c.folders, c.unmade)
+	for _, name := range slices.Concat(folders, c.files) {
 		children[path.Dir(name)] = append(children[path.Dir(name)], name)
 	}
 	var walk func(folder string, rules source.IgnoreRules)
@@ -39,7 +41,7 @@ func (c *ignoreCase) ignored(t *testing.T, rules source.IgnoreRules) map[string]
 			must(t, err)
 		}
 		for _, name := range children[folder] {
-			isFolder := slices.Contains(c.folders, name)
+			isFolder := slices.Contains(folders, name)
 			all[name] = rules.Ignores(path.Base(name), isFolder)
 			if isFolder {
 				walk(name, rules.Folder(path.Base(name)))
@@ -71,8 +73,14 @@ func TestIgnoreIsWhatGitSays(t *testing.T) {
 		c := newIgnoreCase(random)
 		all = append(all, c)
 		root := fmt.Sprintf("c%d", i)
+		names := c.files
+		if i%4 > 0 { // Git needs no folder on the disk to judge what is in it, and disks are slow
+			c.folders, c.unmade = nil, c.folders
+		} else {
+			names = slices.Concat(c.folders, c.files)
+		}
 		c.write(t, filepath.Join(repository, root), ".gitignore", false)
-		for _, name := range slices.Concat(c.folders, c.files) {
+		for _, name := range names {
 			fmt.Fprintf(&asked, "%s/%s\x00", root, name)
 		}
 	}
@@ -81,7 +89,9 @@ func TestIgnoreIsWhatGitSays(t *testing.T) {
 	for i, c := range all {
 		for name, got := range c.ignored(t, source.IgnoreRules{}) {
 			want, ok := told[fmt.Sprintf("c%d/%s", i, name)]
-			if !ok {
+			if !ok && slices.Contains(c.unmade, name) {
+				continue
+			} else if !ok {
 				t.Fatalf("git does not tell of c%d/%s", i, name)
 			}
 			paths++
@@ -134,7 +144,7 @@ func TestIgnoreOptionsAreWhatGitSays(t *testing.T) {
 	random := rand.New(rand.NewPCG(ignoreSeed(t), 1))
 	repository := newIgnoreRepository(t)
 	left, files := 0, 0
-	for i := range 80 {
+	for i := range 60 {
 		c := newIgnoreCase(random)
 		options := plainIgnoreLines(randomIgnoreText(random) + randomIgnoreText(random))
 		root := filepath.Join(repository, fmt.Sprintf("c%d", i))
@@ -142,7 +152,8 @@ func TestIgnoreOptionsAreWhatGitSays(t *testing.T) {
 		for name := range c.ignoreFiles {
 			c.files = append(c.files, path.Join(name, source.IgnoreFile))
 		}
-		args := []string{"--git-dir=" + repository + "/.git", "--work-tree=.", "ls-files", "-z", "--others", "--exclude-per-directory=" + source.IgnoreFile}
+		args := []string{"--git-dir=" + repository + "/.git", "--work-tree=.", "ls-files", "-z", "--others",
+			"--exclude-per-directory=" + source.IgnoreFile}
 		for _, line := range options {
 			args = append(args, "--exclude="+line)
 		}
@@ -185,8 +196,10 @@ func plainIgnoreLines(text string) []string {
 func TestIgnoreClassesAreWhatGitSays(t *testing.T) {
 	classes := []string{
 		"[a-c]", "[!a-c]", "[^a-c]", "[]-a]", "[!]-a]", "[a-]", "[-a]", "[a-c-e]", `[\]-\a]`, `[\a-c]`, `[a\-c]`, "[z-a]",
-		"[[:alpha:]-z]", "[a-[:digit:]]", "[[:x]", "[[:]", "[[:]]", "[[::]]", "[[:nope:]]", "[[:alpha:]", "[[:alpha]]", "[", "[]", "[!]", "[!]]",
-		"[\x80-\xff]", "[!\x80]", "[[.a.]]", "[[=a=]]", "[[:ALPHA:]]", "[[:alpha:][:digit:]]", "[![:space:]]", "[+--]", "[--/]", "[a/b]", "[!/]", "[*]", "[?]",
+		"[[:alpha:]-z]", "[a-[:digit:]]", "[[:x]", "[[:]", "[[:]]", "[[::]]", "[[:nope:]]", "[[:alpha:]", "[[:alpha]]",
+		"[", "[]", "[!]", "[!]]",
+		"[\x80-\xff]", "[!\x80]", "[[.a.]]", "[[=a=]]", "[[:ALPHA:]]", "[[:alpha:][:digit:]]", "[![:space:]]", "[+--]",
+		"[--/]", "[a/b]", "[!/]", "[*]", "[?]",
 		`[\\]`, `[\]`, "[a\\", "[[-a]", "[[]", "?", `\?`,
 	}
 	for _, name := range strings.Fields("alnum alpha blank cntrl digit graph lower print punct space upper xdigit") {
@@ -233,7 +246,7 @@ func runIgnoreGit(t *testing.T, dir string, in *bytes.Buffer, args ...string) []
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "git", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_CEILING_DIRECTORIES=", "XDG_CONFIG_HOME="+dir)
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "XDG_CONFIG_HOME="+dir)
 	if in != nil {
 		cmd.Stdin = in
 	}
@@ -267,6 +280,7 @@ func (c *ignoreCase) write(t *testing.T, root, name string, all bool) {
 		must(t, os.MkdirAll(filepath.Join(root, folder), 0o755))
 	}
 	for folder, body := range c.ignoreFiles {
+		must(t, os.MkdirAll(filepath.Join(root, folder), 0o755))
 		must(t, os.WriteFile(filepath.Join(root, folder, name), []byte(body), 0o644))
 	}
 	for _, file := range c.files {

@@ -11,13 +11,17 @@ import (
 // What random names and patterns are made of: few enough that they meet often.
 var (
 	ignoreNames = []string{
-		"a", "b", "ab", "abc", "abb", "aab", "ba", "A", "a.b", "b.a", ".a", "a b", "a ", " a", "a\t", "!a", "#a", "[a]", "a]", "*", "**", "a*b", "?",
+		"a", "b", "ab", "abc", "abb", "aab", "ba", "A", "a.b", "b.a", ".a", "a b", "a ", " a", "a\t",
+		"!a", "#a", "[a]", "a]", "*", "**", "a*b", "?",
 		`\`, `\a`, `a\`, "-", "^a", "a\r", "\xff", "a\xffb", "é", "a\nb", "\ufeffa", "aaaa", "bab",
 	}
 	ignorePieces = []string{
-		"a", "b", "ab", "abc", "A", ".", "a", "b", "*", "*", "*", "?", "**", "***", "/", "/", "/", "//", "/**/", "**/", "/**", "/*/", "/**/*", `\`, `\`,
-		`\a`, `\*`, `\ `, `\/`, `\\`, " ", "  ", "\t", "!", "#", "[a]", "[!a]", "[^a]", "[a-b]", "[ab", "]", "[", "[]a]", "[]]", "[!]]", "[[:alpha:]]", "[![:alpha:]]",
-		"[[:alpha:]-b]", "[[:nope:]]", "[[:alpha]", "[a-", "[-a]", "[b-a]", `[\a]`, `[\]a]`, `[a-\b]`, "[/]", "[a/b]", "[*]", "[?", "-", "^", "\r", "\xff", "é",
+		"a", "b", "ab", "abc", "A", ".", "a", "b", "*", "*", "*", "?", "**", "***", "/", "/", "/", "//", "/**/", "**/", "/**", "/*/", "/**/*",
+		`\`, `\`,
+		`\a`, `\*`, `\ `, `\/`, `\\`, " ", "  ", "\t", "!", "#", "[a]", "[!a]", "[^a]", "[a-b]", "[ab", "]", "[", "[]a]", "[]]", "[!]]",
+		"[[:alpha:]]", "[![:alpha:]]",
+		"[[:alpha:]-b]", "[[:nope:]]", "[[:alpha]", "[a-", "[-a]", "[b-a]", `[\a]`, `[\]a]`, `[a-\b]`, "[/]", "[a/b]", "[*]", "[?",
+		"-", "^", "\r", "\xff", "é",
 		"\ufeff", "\x00", `**\/`, "a**", "**a", "**b",
 	}
 )
@@ -49,8 +53,14 @@ func newIgnoreCase(random *rand.Rand) *ignoreCase {
 		name := strings.TrimPrefix(pick(random, slices.Concat(c.folders, c.files)), folder+"/")
 		i := random.IntN(len(name) + 1)
 		j := i + random.IntN(len(name)+1-i)
-		line := pick(random, []string{"", "!", "/"}) + name[:i] + pick(random, ignorePieces) + name[j:] + pick(random, []string{"", "/", "/*", "/**"})
-		c.ignoreFiles[folder] = pick(random, []string{line + "\n" + c.ignoreFiles[folder], c.ignoreFiles[folder] + "\n" + line})
+		if random.IntN(3) > 0 {
+			name = name[:i] + pick(random, ignorePieces) + name[j:]
+		}
+		line := pick(random, []string{"", "!", "/"}) + name + pick(random, []string{"", "/", "/*", "/**"})
+		// The same once more, of the other kind, and of files or not.
+		same := pick(random, []string{"", "!"}) + strings.Trim(line, "!/") + pick(random, []string{"", "/"})
+		body := c.ignoreFiles[folder]
+		c.ignoreFiles[folder] = pick(random, []string{line + "\n" + body, body + "\n" + line, line + "\n" + same + "\n" + body, same + "\n" + line})
 	}
 	return c
 }
