@@ -121,11 +121,20 @@ type area struct {
 	contenders    []contender
 	growth        []cost
 	bars          []bar
-	sized         bool // bytes can be added to its objects
-	decimals      int  // of the bars' figures
+	sized         bool   // bytes can be added to its objects
+	decimals      int    // of the bars' figures
+	n             string // where the command line says nothing; empty: 1000
 }
 
-var areas = []area{applyArea, kustomizeArea}
+// defaultN is also that of no area.
+func (a *area) defaultN() string {
+	if a == nil || a.n == "" {
+		return "1000"
+	}
+	return a.n
+}
+
+var areas = []area{applyArea, kustomizeArea, gitArea}
 
 // Options are those of the command line.
 type options struct {
@@ -141,8 +150,9 @@ type options struct {
 	// after is called when a contender has done a work; tests look at the server then. It may be nil.
 	after func(j work.Job) error
 
+	works string // regular expression; of the areas kustomize and git
+
 	// Of the area kustomize.
-	works  string // regular expression
 	corpus string // folder; empty: there is none
 }
 
@@ -166,7 +176,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { usage(flags) }
-	n := flags.String("n", "1000", "how many objects, at least 2; or several numbers, with commas")
+	n := flags.String("n", a.defaultN(), "how many objects, in the area git files, at least 2; or several numbers, with commas")
 	runs := flags.String("runs", "3", "timed runs of each contender; or one number for each of n")
 	who := flags.String("who", ".", "regular expression of the contenders that take part")
 	flags.StringVar(&o.profile, "profile", "", "existing folder for CPU profiles of the timed work")

@@ -28,7 +28,7 @@ type row struct {
 	PeakMiB  float64          `json:"peak_mib"`  // the greatest of resident memory; 0: not known
 	ReadyMiB float64          `json:"ready_mib"` // the part of it that was there before the work: program and objects
 	Runs     int              `json:"runs"`
-	Objects  int              `json:"objects,omitempty"`  // that a build gave
+	Objects  int              `json:"objects,omitempty"`  // that a build gave, or files of a fetch
 	AloneMS  float64          `json:"alone_ms,omitempty"` // of one build, where MS is until two side by side are done
 
 	fixed bool // the work is the same one for each n

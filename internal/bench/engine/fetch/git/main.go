@@ -1,0 +1,76 @@
+// The program that has git do the works.
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/gitopskit/gitopskit/internal/bench/fetch"
+	"github.com/gitopskit/gitopskit/internal/bench/measure"
+)
+
+func main() { fetch.Main(open) }
+
+// A run is one job: commands in a folder of their own.
+type run struct {
+	fetch.Job
+	folder  string // for the clones
+	clones  int
+	peakMiB float64 // of the commands of one time
+}
+
+func open(ctx context.Context, j fetch.Job, folder string) (*fetch.Fetch, error) {
+	r := &run{Job: j, folder: folder}
+	do, ok := r.ways()[j.Work]
+	if !ok {
+		return nil, fmt.Errorf("%s does not do %s", j.Who, j.Work)
+	}
+	if j.Work == fetch.NewCommit && j.Who == partial {
+		if err := r.stand(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &fetch.Fetch{
+		Run: func(ctx context.Context) (fs.FS, error) {
+			r.peakMiB = 0
+			dir, err := do(ctx)
+			if err != nil || dir == "" {
+				return nil, err
+			}
+			return os.DirFS(dir), nil
+		},
+		PeakMiB: func() float64 { return r.peakMiB },
+	}, nil
+}
+
+const partial = "git partial" // the contender that knows more than clone
+
+// git runs one command and returns what it prints.
+func (r *run) git(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir = r.folder
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.folder, "LC_ALL=C", "GIT_TERMINAL_PROMPT=0",
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull}
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &said
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("git %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(said.Bytes()))
+	}
+	r.peakMiB = max(r.peakMiB, measure.PeakOf(cmd.ProcessState))
+	return out.String(), nil
+}
+
+// clone makes one with these flags in a new folder.
+func (r *run) clone(ctx context.Context, flags ...string) (dir string, err error) {
+	r.clones++
+	dir = filepath.Join(r.folder, fmt.Sprintf("clone-%d", r.clones))
+	args := append([]string{"-c", "advice.detachedHead=false", "clone", "--quiet", "--single-branch"}, flags...)
+	_, err = r.git(ctx, append(args, r.URL, dir)...)
+	return dir, err
+}

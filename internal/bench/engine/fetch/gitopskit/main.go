@@ -1,0 +1,57 @@
+// The program of gitopskit itself.
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/gitopskit/gitopskit/internal/bench/fetch"
+	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/git"
+	"github.com/opencontainers/go-digest"
+)
+
+func main() { fetch.Main(open) }
+
+// open makes a Source. Where a new commit is to come, it is one that has fetched the commit before, as one in a program
+// that runs for long has.
+func open(ctx context.Context, j fetch.Job, _ string) (*fetch.Fetch, error) {
+	origin, err := git.New(j.URL, options(j))
+	if err != nil {
+		return nil, err
+	}
+	var known source.Revision
+	switch j.Work {
+	case fetch.NothingNew:
+		known = source.Revision{Name: fetch.Branch, Digest: digest.NewDigestFromEncoded("sha1", j.Commit)}
+	case fetch.NewCommit:
+		before, err := origin.Fetch(ctx, source.Revision{})
+		if err != nil {
+			return nil, err
+		}
+		known = before.Revision
+		if err := before.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return &fetch.Fetch{Run: func(ctx context.Context) (fs.FS, error) {
+		snapshot, err := origin.Fetch(ctx, known)
+		if errors.Is(err, source.ErrNotModified) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err // and not a nil snapshot in an interface
+		}
+		return snapshot, nil
+	}}, nil
+}
+
+func options(j fetch.Job) git.Options {
+	o := git.Options{Branch: fetch.Branch}
+	switch j.Work {
+	case fetch.OldCommit:
+		o.Commit = j.Commit
+	}
+	return o
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/gitopskit/gitopskit/internal/bench/fetch"
+)
+
+const (
+	peerFetch  = "fluxcd/pkg/git"
+	gitClone   = "git clone"
+	gitPartial = "git partial"
+)
+
+var gitContenders = []contender{
+	{name: ourselves, engine: "fetch/gitopskit", without: []string{fetch.Path, fetch.SemVer}},
+	{name: gitClone, engine: "fetch/git", without: []string{fetch.NothingNew}},
+	{name: gitPartial, engine: "fetch/git"},
+	{name: peerFetch, engine: "fetch/flux"},
+}
+
+var gitArea = area{
+	name: "git", summary: "fetches from a Git server: nothing new, all, a path, a new commit, a version, an old commit",
+	flags: gitFlags, run: runGit, table: printFetches, decimals: 1, contenders: gitContenders, n: "50000",
+	notes: "What was fetched is what git archive gives. Requests and bytes, HTTP's headers among them, are from a round that was\n" +
+		"not timed. Peak memory is the whole process's during the work; of these were there before it. That of git is of the\n" +
+		"largest of its processes. x is the ratio of the medians.\n",
+	growth: []cost{{what: "ms", figure: milliseconds, decimals: 1}, {what: "MiB", figure: mebibytes, decimals: 1}},
+	bars:   append(gitBars, gitMemory()...),
+}
+
+var gitBars = []bar{
+	{what: "nothing new requests", work: fetch.NothingNew, figure: requests, most: 1},
+	{what: "full ms", work: fetch.Full, than: []string{gitClone}, figure: milliseconds, most: 1},
+	{what: "full ms", work: fetch.Full, than: []string{peerFetch}, figure: milliseconds, least: 2},
+	{what: "path ms", work: fetch.Path, than: []string{peerFetch}, figure: milliseconds, least: 5},
+	{what: "path ms", work: fetch.Path, than: []string{gitPartial}, figure: milliseconds, most: 1},
+	{what: "new commit KiB", work: fetch.NewCommit, than: []string{peerFetch}, figure: kibibytes, least: 10},
+	{what: "new commit ms", work: fetch.NewCommit, than: []string{peerFetch}, figure: milliseconds, least: 5},
+	{what: "semver ms", work: fetch.SemVer, than: []string{peerFetch}, figure: milliseconds, least: 10},
+}
+
+// gitMemory is half of Flux's in each work.
+func gitMemory() []bar {
+	var bars []bar
+	for _, work := range gitWorks {
+		bars = append(bars, bar{what: work + " peak MiB", work: work, than: []string{peerFetch}, figure: mebibytes, most: 0.5})
+	}
+	return bars
+}
+
+func requests(r row) float64 { return float64(r.Requests) }
+
+// kibibytes are of the wire in both directions.
+func kibibytes(r row) float64 { return float64(r.Sent+r.Received) / 1024 }
+
+// printFetches prints the rows of the area git at one scale for people, a paragraph for each work.
+func printFetches(w io.Writer, rows []row) {
+	work, who := "", whoWidth(gitContenders)
+	for i, r := range rows {
+		if i == 0 {
+			fmt.Fprintf(w, "%s: n %d, %d timed runs of each in turn\n", r.Area, r.N, r.Runs)
+		}
+		if r.Work != work {
+			work = r.Work
+			fmt.Fprintf(w, "\n%-12s %-*s %8s %11s %11s %11s %11s %11s %9s %9s  %s\n", "work", who, "who", "files", "median ms", "min ms",
+				"x gitopskit", "sent KiB", "recv KiB", "peak MiB", "of these", "requests")
+		}
+		fmt.Fprintf(w, "%-12s %-*s %8d %11.1f %11.1f %11s %11.1f %11.1f %9s %9s  %d: %s\n", r.Work, who, r.Who, r.Objects, r.MS,
+			r.MinMS, ratio(rows, r), float64(r.Sent)/1024, float64(r.Received)/1024, mib(r.PeakMiB), mib(r.ReadyMiB), r.Requests,
+			verbs(r.Verbs))
+	}
+	if len(rows) > 0 {
+		fmt.Fprintln(w)
+	}
+}
