@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 
@@ -34,7 +33,6 @@ type gitRun struct {
 	wire    *wire            // before the server
 	control *httptest.Server // engines tell it that they are prepared
 	atReady func() error     // what is done then
-	jobs    int              // how many were done
 }
 
 func runGit(ctx context.Context, o options) (rows []row, err error) {
@@ -161,10 +159,11 @@ func (r *gitRun) job(ctx context.Context, o origin, all *repositories, j fetch.J
 		j.Times = askedTimes
 	}
 	j.Profile = r.profileOf(c.name, j.Work, n, round)
-	r.jobs++
-	j.Folder = filepath.Join(filepath.Dir(o.Dir), fmt.Sprintf("job-%d", r.jobs)) // with the server's: in memory if they are
-	if err := os.Mkdir(j.Folder, 0o700); err != nil {
-		return s, counted, err
+	for _, folder := range []*string{&j.Folder, &j.WarmWith} {
+		if *folder, err = os.MkdirTemp(tmpfs(), "bench-"); err != nil {
+			return s, counted, err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(*folder)) }()
 	}
 	if err := o.moveTo(ctx, o.before); err != nil {
 		return s, counted, err
@@ -176,7 +175,17 @@ func (r *gitRun) job(ctx context.Context, o origin, all *repositories, j fetch.J
 	if err := inProcess(ctx, c.program(r.engines), j, &s); err != nil {
 		return s, counted, err
 	}
-	return s, r.take(), os.RemoveAll(j.Folder)
+	return s, r.take(), nil
+}
+
+// tmpfs is where the contenders' files are, as the server's are: in memory where the machine has a place for that.
+func tmpfs() string {
+	if os.Getenv("TMPDIR") == "" {
+		if probe, err := os.MkdirTemp("/dev/shm", "bench-probe-"); err == nil && os.Remove(probe) == nil {
+			return "/dev/shm"
+		}
+	}
+	return os.TempDir()
 }
 
 // take returns what passed since the last call: the requests by method as the server got them, and the bytes of the wire.

@@ -24,17 +24,18 @@ const Branch = "main"
 type Job struct {
 	Who, Work string
 	URL       string // of the repository
-	Warm      string // of a small one that is fetched first, so that no time has what a process does once
+	Warm      string // URL of a small one that is fetched first, so that no time has what a process does once
 	Path      string // the folder that is wanted; empty: all are
 	Range     string // of versions; the highest tag in it is wanted
 	Commit    string // the one that is wanted of OldCommit; of NothingNew and NewCommit the one that is known
-	Folder    string // empty, for the contender's files
+	Folder    string // empty, for the contender's files; its path is short, for some pay for each element of it
+	WarmWith  string // another one
 	Ready     string // URL that is sent a POST when all is prepared: counting starts, and the new commit arrives
 	Times     int    // how often it is done, of which the median counts
 	Profile   string // file; empty: none
 }
 
-// A Fetch is a work that can be done as often as it is asked.
+// A Fetch is a work that is done once; only NothingNew is done several times.
 type Fetch struct {
 	// Run returns the files, which are looked at when nothing is measured; nil if there is nothing new.
 	Run func(context.Context) (fs.FS, error)
@@ -42,5 +43,5 @@ type Fetch struct {
 	PeakMiB func() float64
 }
 
-// An Engine prepares a job. What it does then is not measured: to fetch the commit before the new one. The folder is empty.
-type Engine func(ctx context.Context, j Job, folder string) (*Fetch, error)
+// An Engine prepares a job. What it does then is not measured: to fetch the commit before the new one.
+type Engine func(context.Context, Job) (*Fetch, error)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -30,7 +28,7 @@ func (open Engine) measure(ctx context.Context, j Job) (Sample, error) {
 	if err := open.warm(ctx, j); err != nil {
 		return s, fmt.Errorf("warming up: %w", err)
 	}
-	f, err := open.in(ctx, j, "work")
+	f, err := open(ctx, j)
 	if err != nil {
 		return s, fmt.Errorf("preparing: %w", err)
 	}
@@ -54,20 +52,12 @@ func (open Engine) measure(ctx context.Context, j Job) (Sample, error) {
 
 // warm fetches the small repository.
 func (open Engine) warm(ctx context.Context, j Job) error {
-	f, err := open.in(ctx, Job{Who: j.Who, Work: Full, URL: j.Warm, Folder: j.Folder}, "warm")
+	f, err := open(ctx, Job{Who: j.Who, Work: Full, URL: j.Warm, Folder: j.WarmWith})
 	if err != nil {
 		return err
 	}
 	_, err = f.Run(ctx)
 	return err
-}
-
-func (open Engine) in(ctx context.Context, j Job, name string) (*Fetch, error) {
-	folder := filepath.Join(j.Folder, name)
-	if err := os.Mkdir(folder, 0o700); err != nil {
-		return nil, err
-	}
-	return open(ctx, j, folder)
 }
 
 // ready has whoever gave the job do what belongs between preparing and working.

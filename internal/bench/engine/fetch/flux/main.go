@@ -17,7 +17,7 @@ func main() { fetch.Main(open) }
 
 // open prepares nothing, for every fetch is a new clone: the package's client says of itself that it works from a clean
 // clone always, since its protocol is not fit to fetch into one that is there.
-func open(_ context.Context, j fetch.Job, folder string) (*fetch.Fetch, error) {
+func open(_ context.Context, j fetch.Job) (*fetch.Fetch, error) {
 	u, err := url.Parse(j.URL)
 	if err != nil {
 		return nil, err
@@ -27,13 +27,8 @@ func open(_ context.Context, j fetch.Job, folder string) (*fetch.Fetch, error) {
 		return nil, err
 	}
 	return &fetch.Fetch{Run: func(ctx context.Context) (fs.FS, error) {
-		// A folder for each, as Flux's source-controller has it.
-		dir, err := os.MkdirTemp(folder, "clone-")
-		if err != nil {
-			return nil, err
-		}
-		// Its storage in memory would be no peer for the memory, and source-controller does not use it.
-		client, err := gogit.NewClient(dir, auth, gogit.WithDiskStorage(), gogit.WithSingleBranch(true))
+		// Source-controller clones to disk, too, into a temporary folder. In memory it would not need less of it.
+		client, err := gogit.NewClient(j.Folder, auth, gogit.WithDiskStorage(), gogit.WithSingleBranch(true))
 		if err != nil {
 			return nil, err
 		}
@@ -42,7 +37,7 @@ func open(_ context.Context, j fetch.Job, folder string) (*fetch.Fetch, error) {
 		if err != nil || !git.IsConcreteCommit(*commit) {
 			return nil, err
 		}
-		return os.DirFS(dir), nil
+		return os.DirFS(j.Folder), nil
 	}}, nil
 }
 

@@ -17,16 +17,14 @@ import (
 
 func main() { fetch.Main(open) }
 
-// A run is one job: commands in a folder of their own.
+// A run is one job.
 type run struct {
 	fetch.Job
-	folder  string // for the clones
-	clones  int
 	peakMiB float64 // of the commands of one time
 }
 
-func open(ctx context.Context, j fetch.Job, folder string) (*fetch.Fetch, error) {
-	r := &run{Job: j, folder: folder}
+func open(ctx context.Context, j fetch.Job) (*fetch.Fetch, error) {
+	r := &run{Job: j}
 	do, ok := r.ways()[j.Work]
 	if !ok {
 		return nil, fmt.Errorf("%s does not do %s", j.Who, j.Work)
@@ -54,8 +52,8 @@ const partial = "git partial" // the contender that knows more than clone
 // git runs one command and returns what it prints.
 func (r *run) git(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir = r.folder
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.folder, "LC_ALL=C", "GIT_TERMINAL_PROMPT=0",
+	cmd.Dir = r.Folder
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.Folder, "LC_ALL=C", "GIT_TERMINAL_PROMPT=0",
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull}
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
@@ -66,10 +64,9 @@ func (r *run) git(ctx context.Context, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// clone makes one with these flags in a new folder.
+// clone makes one with these flags in a folder of its own.
 func (r *run) clone(ctx context.Context, flags ...string) (dir string, err error) {
-	r.clones++
-	dir = filepath.Join(r.folder, fmt.Sprintf("clone-%d", r.clones))
+	dir = filepath.Join(r.Folder, "clone")
 	args := append([]string{"-c", "advice.detachedHead=false", "clone", "--quiet", "--single-branch"}, flags...)
 	_, err = r.git(ctx, append(args, r.URL, dir)...)
 	return dir, err

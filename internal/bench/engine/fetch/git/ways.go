@@ -30,7 +30,7 @@ func (r *run) ask(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if hash, _, _ := strings.Cut(answer, "\t"); hash != r.Commit {
-		return r.folder, nil
+		return r.Folder, nil
 	}
 	return "", nil
 }
@@ -58,7 +58,7 @@ func (r *run) stand(ctx context.Context) error {
 	return err
 }
 
-func (r *run) standing() string { return filepath.Join(r.folder, "standing") }
+func (r *run) standing() string { return filepath.Join(r.Folder, "standing") }
 
 // update brings the new commit into the clone that stands there. Nothing is cleaned up on the way.
 func (r *run) update(ctx context.Context) (string, error) {
@@ -89,7 +89,7 @@ func (r *run) version(ctx context.Context) (string, error) {
 
 // commit fetches it by its hash, which servers may refuse; this one does not.
 func (r *run) commit(ctx context.Context) (string, error) {
-	dir := filepath.Join(r.folder, "commit")
+	dir := filepath.Join(r.Folder, "commit")
 	for _, args := range [][]string{
 		{"init", "--quiet", dir},
 		{"-C", dir, "fetch", "--quiet", "--depth=1", "--no-tags", "--no-auto-maintenance", r.URL, r.Commit},

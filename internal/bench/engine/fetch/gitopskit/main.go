@@ -16,7 +16,7 @@ func main() { fetch.Main(open) }
 
 // open makes a Source. Where a new commit is to come, it is one that has fetched the commit before, as one in a program
 // that runs for long has.
-func open(ctx context.Context, j fetch.Job, _ string) (*fetch.Fetch, error) {
+func open(ctx context.Context, j fetch.Job) (*fetch.Fetch, error) {
 	origin, err := git.New(j.URL, options(j))
 	if err != nil {
 		return nil, err
