@@ -119,6 +119,7 @@ func TestCommandLineRefusesWhatItCannotDo(t *testing.T) {
 	for _, args := range [][]string{{}, {"nothing"}, {"apply", "-n", "1"}, {"apply", "-n", "100,"}, {"apply", "-runs", "0"},
 		{"apply", "-runs", "1,2"}, {"apply", "-size", "-1"},
 		{"apply", "-who", "("}, {"apply", "-who", "nobody"}, {"apply", "more"}, {"apply", "-work", "."},
+		{"git", "-who", "nobody"}, {"git", "-work", "("}, {"git", "-size", "1"}, {"git", "-n", "1"},
 		{"kustomize", "-size", "1"}, {"kustomize", "-n", "1"}, {"kustomize", "-who", "nobody"}, {"kustomize", "-work", "("}} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%q: no error", args)

@@ -8,6 +8,8 @@
 //	go run . apply -profile /tmp/pprof     CPU profiles of the work, one for each measured process
 //	go run . kustomize                     builds of trees of files; 1,000 objects where their number can be chosen
 //	go run . kustomize -n 10,100,1000,5000 -runs 5,5,3,1 -work 'plain|overlay'
+//	go run . git                           fetches from repositories of up to 50,000 files
+//	go run . git -n 5000 -work 'full|path' smaller ones, and only these works
 //
 // It is a module of its own, so that the peers never enter the library's go.mod.
 //
@@ -38,7 +40,8 @@
 //	{"area","work","who","n","size","ms","min_ms","requests","verbs","sent","received","peak_mib","ready_mib","runs"}
 //
 // where ms is the median; peak_mib is 0 where the system does not tell. A request with dryRun is of the verb "dry-run". In
-// the area kustomize, which makes no requests, "objects" follows, and "alone_ms" where two builds ran side by side.
+// the areas kustomize, which makes no requests, and git "objects" follows, the objects or the files, and "alone_ms" where two
+// builds ran side by side.
 //
 // # The area apply
 //
@@ -93,6 +96,35 @@
 //     It parses the schema in each build, and lets no two builds run side by side.
 //   - krusty disk and krusty memory: a Kustomizer with kustomize's default options on the folder, or on its file system in
 //     memory that has the files already, and Map of each object: nothing is printed. It knows no variables.
+//
+// # The area git
+//
+// Files are fetched from repositories on one server, git's http-backend over plain HTTP. Server and work trees are in memory
+// (/dev/shm) where the machine has that, and TMPDIR does not say otherwise. n is the number of files, of 1 to 5 KiB, in the big
+// repository, and the others follow from it; with 50,000 the works are:
+//
+//   - nothing new: 5,000 files with 500 commits, of which the last is known. One process asks 20 times, and the median is
+//     the sample.
+//   - full: those 5,000 files.
+//   - path: of the big repository a folder with 500 files.
+//   - new commit: one file of the 50,000 changes in a commit on top of the one that is known.
+//   - semver: the highest tag of the range 1.x of 5,000 tags, half of them annotated, on the commits of 500 files.
+//   - old commit: of the 5,000 files, 200 commits behind the branch.
+//
+// What was fetched is compared with git archive, with modes and links, in every round; reading it is not measured. The
+// round that counts goes by way of a proxy of TCP: bytes are all that passed, and requests are those that the server got.
+//
+//   - gitopskit: a Source and its Fetch. For the new commit it is one that fetched the commit before.
+//   - git clone: clone --depth 1 --single-branch, with its checkout, of the branch, or of the tag that was chosen from
+//     ls-remote. It has no other way to an old commit than a clone of the branch with its history.
+//   - git partial: the best that git can do. Nothing new is ls-remote with version 0 of the protocol, as version 2 needs two
+//     requests; full and semver are as above, for to leave out blobs would only be another request. A path is a clone with
+//     --filter=blob:none and a sparse checkout; the new commit is fetched and checked out in a shallow clone that stands; the
+//     old one is fetched by its hash. The time is that of all commands, and the peak that of the largest process of any.
+//   - fluxcd/pkg/git: its gogit client as Flux's source-controller calls it: a shallow clone on disk for each fetch, with the
+//     commit that is known and with the folder for a sparse checkout. It does not fetch into what is there, says nothing of
+//     what is new for a range, and takes an old commit out of the branch's history.
+//   - fluxcd/pkg/git memory: the same with its storage in memory.
 package main
 
 import (

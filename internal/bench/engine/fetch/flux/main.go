@@ -5,7 +5,6 @@ import (
 	"context"
 	"io/fs"
 	"net/url"
-	"os"
 
 	"github.com/fluxcd/pkg/git"
 	"github.com/fluxcd/pkg/git/gogit"
@@ -27,8 +26,8 @@ func open(_ context.Context, j fetch.Job) (*fetch.Fetch, error) {
 		return nil, err
 	}
 	return &fetch.Fetch{Run: func(ctx context.Context) (fs.FS, error) {
-		// Source-controller clones to disk, too, into a temporary folder. In memory it would not need less of it.
-		client, err := gogit.NewClient(j.Folder, auth, gogit.WithDiskStorage(), gogit.WithSingleBranch(true))
+		options, files := storage(j)
+		client, err := gogit.NewClient(j.Folder, auth, append(options, gogit.WithSingleBranch(true))...)
 		if err != nil {
 			return nil, err
 		}
@@ -37,7 +36,7 @@ func open(_ context.Context, j fetch.Job) (*fetch.Fetch, error) {
 		if err != nil || !git.IsConcreteCommit(*commit) {
 			return nil, err
 		}
-		return os.DirFS(j.Folder), nil
+		return files, nil
 	}}, nil
 }
 
