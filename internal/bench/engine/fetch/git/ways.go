@@ -81,7 +81,8 @@ func (r *run) version(ctx context.Context) (string, error) {
 	for line := range strings.Lines(answer) {
 		_, name, _ := strings.Cut(strings.TrimSpace(line), "\trefs/tags/")
 		if !strings.Contains(name, "-") {
-			return r.clone(ctx, "--depth=1", "--branch="+name)
+			// It would ask for all tags once more.
+			return r.clone(ctx, "--depth=1", "--no-tags", "--branch="+name)
 		}
 	}
 	return "", errors.New("no tag is in the range " + r.Range)
