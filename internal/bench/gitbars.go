@@ -26,9 +26,9 @@ var gitContenders = []contender{
 var gitArea = area{
 	name: "git", summary: "fetches from a Git server: nothing new, all, a path, a new commit, a version, an old commit",
 	flags: gitFlags, run: runGit, table: printFetches, decimals: 1, contenders: gitContenders, n: "50000",
-	notes: "What was fetched is what git archive gives. Requests and bytes, HTTP's headers among them, are from a round that was\n" +
-		"not timed. Peak memory is the whole process's during the work; of these were there before it. That of git is of the\n" +
-		"largest of its processes. x is the ratio of the medians.\n",
+	notes: "What was fetched is what git archive gives. Requests and bytes, HTTP's headers among them, are from a round\n" +
+		"that was not timed. Peak memory is the whole process's during the work; of these were there before it. That of git\n" +
+		"is of the largest of its processes. x is the ratio of the medians.\n",
 	growth: []cost{{what: "ms", figure: milliseconds, decimals: 1}, {what: "MiB", figure: mebibytes, decimals: 1}},
 	bars:   append(gitBars, fluxBars()...),
 }
@@ -45,7 +45,8 @@ var gitBars = []bar{
 func fluxBars() []bar {
 	var bars []bar
 	for _, b := range []bar{
-		{work: fetch.Full, least: 2}, {work: fetch.Path, least: 5}, {work: fetch.NewCommit, least: 5}, {work: fetch.SemVer, least: 10},
+		{work: fetch.Full, least: 2}, {work: fetch.Path, least: 5}, {work: fetch.NewCommit, least: 5},
+		{work: fetch.SemVer, least: 10},
 	} {
 		for _, who := range peerFetches {
 			bars = append(bars, bar{what: b.work + " ms", work: b.work, than: []string{who}, figure: milliseconds, least: b.least})
@@ -71,8 +72,8 @@ func printFetches(w io.Writer, rows []row) {
 		}
 		if r.Work != work {
 			work = r.Work
-			fmt.Fprintf(w, "\n%-12s %-*s %8s %11s %11s %11s %11s %11s %9s %9s  %s\n", "work", who, "who", "files", "median ms", "min ms",
-				"x gitopskit", "sent KiB", "recv KiB", "peak MiB", "of these", "requests")
+			fmt.Fprintf(w, "\n%-12s %-*s %8s %11s %11s %11s %11s %11s %9s %9s  %s\n", "work", who, "who", "files", "median ms",
+				"min ms", "x gitopskit", "sent KiB", "recv KiB", "peak MiB", "of these", "requests")
 		}
 		fmt.Fprintf(w, "%-12s %-*s %8d %11.1f %11.1f %11s %11.1f %11.1f %9s %9s  %d: %s\n", r.Work, who, r.Who, r.Objects, r.MS,
 			r.MinMS, ratio(rows, r), float64(r.Sent)/1024, float64(r.Received)/1024, mib(r.PeakMiB), mib(r.ReadyMiB), r.Requests,

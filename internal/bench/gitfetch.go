@@ -160,7 +160,7 @@ func (r *gitRun) job(ctx context.Context, o origin, all *repositories, j fetch.J
 	}
 	j.Profile = r.profileOf(c.name, j.Work, n, round)
 	for _, folder := range []*string{&j.Folder, &j.WarmWith} {
-		if *folder, err = os.MkdirTemp(tmpfs(), "bench-"); err != nil {
+		if *folder, err = os.MkdirTemp(tmpfs(), "gitopskit-bench-"); err != nil {
 			return s, counted, err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(*folder)) }()
@@ -181,7 +181,7 @@ func (r *gitRun) job(ctx context.Context, o origin, all *repositories, j fetch.J
 // tmpfs is where the contenders' files are, as the server's are: in memory where the machine has a place for that.
 func tmpfs() string {
 	if os.Getenv("TMPDIR") == "" {
-		if probe, err := os.MkdirTemp("/dev/shm", "bench-probe-"); err == nil && os.Remove(probe) == nil {
+		if probe, err := os.MkdirTemp("/dev/shm", "gitopskit-bench-"); err == nil && os.Remove(probe) == nil {
 			return "/dev/shm"
 		}
 	}

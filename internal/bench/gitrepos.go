@@ -38,8 +38,8 @@ type origin struct {
 	versions    string
 }
 
-// makeRepositories are in the proportions that the area is about: of n files a path holds n/100; n/10 files have n/100 commits;
-// n/100 files have n/10 tags.
+// makeRepositories are in the proportions that the area is about: of n files a path holds n/100; n/10 files have n/100
+// commits; n/100 files have n/10 tags.
 func makeRepositories(ctx context.Context, s *testbed.GitServer, n int) (*repositories, error) {
 	each := max(n/100, leastInFolder)
 	var all repositories
@@ -50,7 +50,8 @@ func makeRepositories(ctx context.Context, s *testbed.GitServer, n int) (*reposi
 	}{
 		{&all.big, "big", recipe{files: n, commits: 10, each: each, changes: 1}},
 		{&all.full, "full", recipe{files: max(n/10, 1), commits: max(n/100, 2), each: each, changes: 10, slim: true}},
-		{&all.tagged, "tagged", recipe{files: max(n/100, 1), commits: max(n/10, 1), each: each, changes: 1, tags: true, slim: true}},
+		{&all.tagged, "tagged",
+			recipe{files: max(n/100, 1), commits: max(n/10, 1), each: each, changes: 1, tags: true, slim: true}},
 		{&all.warm, "warm", recipe{files: 2, commits: 1, each: 2}},
 	} {
 		r, err := s.NewRepository(ctx, plan.name)
@@ -205,7 +206,8 @@ func (r recipe) write(w *bufio.Writer) {
 	fmt.Fprint(w, "done\n")
 }
 
-// changed is the number of a file and not of a link: Flux's client cannot go from a commit to one where a link leads elsewhere.
+// changed is the number of a file and not of a link: Flux's client cannot go from a commit to one where a link leads
+// elsewhere.
 func (r recipe) changed(random *rand.Rand) int {
 	for {
 		if i := random.IntN(r.files); !r.isLink(i) {

@@ -40,8 +40,8 @@
 //	{"area","work","who","n","size","ms","min_ms","requests","verbs","sent","received","peak_mib","ready_mib","runs"}
 //
 // where ms is the median; peak_mib is 0 where the system does not tell. A request with dryRun is of the verb "dry-run". In
-// the areas kustomize, which makes no requests, and git "objects" follows, the objects or the files, and "alone_ms" where two
-// builds ran side by side.
+// the areas kustomize, which makes no requests, and git "objects" follows, the objects or the files, and "alone_ms" where
+// two builds ran side by side.
 //
 // # The area apply
 //
@@ -100,8 +100,8 @@
 // # The area git
 //
 // Files are fetched from repositories on one server, git's http-backend over plain HTTP. Server and work trees are in memory
-// (/dev/shm) where the machine has that, and TMPDIR does not say otherwise. n is the number of files, of 1 to 5 KiB, in the big
-// repository, and the others follow from it; with 50,000 the works are:
+// (/dev/shm) where the machine has that, and TMPDIR does not say otherwise. n is the number of files, of 1 to 5 KiB, in the
+// big repository, and the others follow from it; with 50,000 the works are:
 //
 //   - nothing new: 5,000 files with 500 commits, of which the last is known. One process asks 20 times, and the median is
 //     the sample.
@@ -119,10 +119,10 @@
 //     ls-remote. It has no other way to an old commit than a clone of the branch with its history.
 //   - git partial: the best that git can do. Nothing new is ls-remote with version 0 of the protocol, as version 2 needs two
 //     requests; full and semver are as above, for to leave out blobs would only be another request. A path is a clone with
-//     --filter=blob:none and a sparse checkout; the new commit is fetched and checked out in a shallow clone that stands; the
-//     old one is fetched by its hash. The time is that of all commands, and the peak that of the largest process of any.
-//   - fluxcd/pkg/git: its gogit client as Flux's source-controller calls it: a shallow clone on disk for each fetch, with the
-//     commit that is known and with the folder for a sparse checkout. It does not fetch into what is there, says nothing of
+//     --filter=blob:none and a sparse checkout; the new commit is fetched and checked out in a shallow clone that stands;
+//     the old one is fetched by its hash. The time is that of all commands, and the peak that of the largest process.
+//   - fluxcd/pkg/git: its gogit client as Flux's source-controller calls it: a shallow clone on disk for each fetch, with
+//     the commit that is known and with the folder for a sparse checkout. It does not fetch into what is there, says nothing of
 //     what is new for a range, and takes an old commit out of the branch's history.
 //   - fluxcd/pkg/git memory: the same with its storage in memory.
 package main

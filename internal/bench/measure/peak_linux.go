@@ -26,8 +26,8 @@ func Peak(ofChildren bool) (float64, error) {
 	return status("VmHWM")
 }
 
-// PeakOf returns the greatest resident memory in MiB of a process that has ended, or of one that it has waited for, whichever
-// is more: processes at one time are not added up. It is at least what this process had when it started it.
+// PeakOf returns the greatest resident memory in MiB of a process that has ended, or of one that it has waited for,
+// whichever is more: processes at one time are not added up. It is at least what this process had when it started it.
 func PeakOf(state *os.ProcessState) float64 {
 	usage, ok := state.SysUsage().(*syscall.Rusage)
 	if !ok {
