@@ -16,7 +16,7 @@ const (
 var peerFetches = []string{"fluxcd/pkg/git", "fluxcd/pkg/git memory"}
 
 var gitContenders = []contender{
-	{name: ourselves, engine: "fetch/gitopskit", without: []string{fetch.Path, fetch.SemVer}},
+	{name: ourselves, engine: "fetch/gitopskit"},
 	{name: gitClone, engine: "fetch/git", without: []string{fetch.NothingNew}},
 	{name: gitPartial, engine: "fetch/git"},
 	{name: peerFetches[0], engine: "fetch/flux"},

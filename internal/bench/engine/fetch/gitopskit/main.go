@@ -47,19 +47,16 @@ func open(ctx context.Context, j fetch.Job) (*fetch.Fetch, error) {
 	}}, nil
 }
 
-// options say what is wanted.
-//
-// Two works wait for options that source/git is to have, and are left out by gitContenders until then:
-//
-//	case fetch.Path:
-//		o.Paths = []string{j.Path}
-//	case fetch.SemVer:
-//		o.Branch, o.SemVer = "", j.Range
+// options name what a job wants, as a consumer would.
 func options(j fetch.Job) git.Options {
 	o := git.Options{Branch: fetch.Branch}
 	switch j.Work {
 	case fetch.OldCommit:
 		o.Commit = j.Commit
+	case fetch.Path:
+		o.Paths = []string{j.Path}
+	case fetch.SemVer:
+		o.Branch, o.SemVer = "", j.Range
 	}
 	return o
 }
