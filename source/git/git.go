@@ -181,9 +181,15 @@ func (s *Source) content(ctx context.Context, remote *remote, tip tip) (*checkou
 	return made, nil
 }
 
-// key is what sources share objects by: the repository's URL, whichever way that is written.
+// key is what sources share objects by: the repository's URL, whichever way that is written. Below a user's home it is
+// another repository for each user.
 func (s *Source) key() string {
 	u := s.url
-	u.User, u.Host = nil, strings.ToLower(u.Host)
+	u.Host = strings.ToLower(u.Host)
+	if strings.HasPrefix(u.Path, "/") {
+		u.User = nil
+	} else {
+		u.Path = "/~/" + u.Path
+	}
 	return strings.TrimSuffix(strings.TrimRight(u.String(), "/"), ".git")
 }

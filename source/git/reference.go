@@ -99,9 +99,7 @@ func (c *chooser) choose(a *wire.Advertisement) (tip, error) {
 	if pinned, err = object.ParseHash(c.commit); err != nil {
 		return tip{}, err
 	}
-	if t.commit == pinned {
-		t.pinned = true
-	} else {
+	if t.commit != pinned {
 		t = tip{name: t.name, tag: t.tag, want: pinned, commit: pinned, pinned: true, branch: t.want}
 	}
 	if c.prefix == "HEAD" {

@@ -91,22 +91,17 @@ type need struct {
 	base   lookup
 }
 
-// errNoHashes means that a server gives only what its references are.
-var errNoHashes = errors.New("the server gives nothing by hash that is not a branch or a tag")
-
-// version is the one in which the server can be asked.
-func (r *remote) version(n need) (int, error) {
+// version is the one to ask in. Over HTTP the references came in version 0, which gives little else by its hash.
+func (r *remote) version(n need) int {
 	switch {
 	case r.refs.Version == 2:
-		return 2, nil
-	case !n.hashes, r.refs.Capabilities.Has("allow-reachable-sha1-in-want") && n.Depth > 0:
-		return 0, nil
-	case r.conn.Stateless() && !r.is(refusesV2):
-		return 2, nil
-	case r.refs.Capabilities.Has("allow-reachable-sha1-in-want"):
-		return 0, nil
+		return 2
+	case !n.hashes, !r.conn.Stateless(), r.is(refusesV2):
+		return 0
+	case r.refs.Capabilities.Has("allow-reachable-sha1-in-want") && n.Depth > 0:
+		return 0
 	}
-	return 0, errNoHashes
+	return 2
 }
 
 // filters reports whether the server leaves out what a filter says.
@@ -120,10 +115,18 @@ func (r *remote) filters() bool {
 // pack asks for a pack and reads it, and returns also the commits at which its history ends. With [pack.ErrIncomplete] come the
 // objects that were complete.
 func (r *remote) pack(ctx context.Context, n need) (object.Set, []object.Hash, error) {
-	version, err := r.version(n)
-	if err != nil {
-		return nil, nil, err
+	version := r.version(n)
+	objects, shallow, err := r.ask(ctx, n, version)
+	if err == nil || version == r.refs.Version || !refused(err) {
+		return objects, shallow, err
 	}
+	if objects, shallow, err = r.ask(ctx, n, 0); err == nil {
+		r.refuseAll(refusesV2)
+	}
+	return objects, shallow, err
+}
+
+func (r *remote) ask(ctx context.Context, n need, version int) (object.Set, []object.Hash, error) {
 	if r.spent || r.conn == nil {
 		r.close()
 		if err := r.open(ctx, func(string) bool { return false }); err != nil {
@@ -132,6 +135,7 @@ func (r *remote) pack(ctx context.Context, n need) (object.Set, []object.Hash, e
 	}
 	request := n.EncodeV2()
 	if version == 0 {
+		var err error
 		if request, err = n.Encode(r.refs.Capabilities); err != nil {
 			return nil, nil, err
 		}
