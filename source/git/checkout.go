@@ -35,7 +35,8 @@ type walk struct {
 	lacks  map[object.Hash]lacked // what was not
 
 	files      *source.Tree
-	entries    int
+	entries    int             // that are wanted
+	ignored    int             // that are not
 	met        map[string]bool // of the scope's paths
 	withheld   map[string]error
 	submodules map[string]object.Hash
@@ -213,7 +214,7 @@ func (w *walk) entry(folder string, e object.Entry, rules source.IgnoreRules, de
 // keep counts what is ignored, and here nevertheless, among the objects that are kept: who has a commit has all of it.
 func (w *walk) keep(e object.Entry, isFolder bool, depth int) {
 	o, ok := w.find(e.Hash)
-	if w.entries++; !ok || w.entries > w.opts.Limits.MaxFiles || depth > w.opts.Limits.MaxDepth {
+	if w.ignored++; !ok || w.ignored > w.opts.Limits.MaxFiles || depth > w.opts.Limits.MaxDepth {
 		return
 	}
 	w.needed[e.Hash] = o
