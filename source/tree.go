@@ -126,7 +126,7 @@ func (t *Tree) insert(name string, n *node) error {
 	}
 	n.name = name[strings.LastIndexByte(name, '/')+1:]
 	if other, ok := folder.children[n.name]; ok {
-		if other.mode.IsDir() {
+		if other.mode.IsDir() && !n.mode.IsDir() {
 			return &NameError{Name: name, Reason: fmt.Sprintf("is a file and a folder, with %q in it", other.any())}
 		}
 		return &NameError{Name: name, Reason: "is there twice"}
