@@ -20,6 +20,7 @@ type checkout struct {
 	want       object.Hash // as a tip has it
 	files      fs.FS
 	signatures []source.Signature
+	visited    map[string]bool // as visits have it
 }
 
 // A lookup finds an object that is here.
@@ -39,7 +40,9 @@ type walk struct {
 	ignored    int             // that are not
 	met        map[string]bool // of the scope's paths
 	withheld   map[string]error
-	submodules map[string]object.Hash
+	submodules map[string]wantedModule
+	modules    []byte // what .gitmodules has, if there are submodules
+	at         string // the folder that the commit is in, for a submodule's
 	pointers   map[string]pointer
 }
 
@@ -60,7 +63,7 @@ func (s *Source) newWalk(ctx context.Context, find lookup) *walk {
 	return &walk{
 		ctx: ctx, opts: &s.opts, scope: s.scope, find: find, needed: make(object.Set), lacks: make(map[object.Hash]lacked),
 		files: source.NewTree(s.opts.Limits), met: make(map[string]bool), withheld: make(map[string]error),
-		submodules: make(map[string]object.Hash), pointers: make(map[string]pointer),
+		submodules: make(map[string]wantedModule), pointers: make(map[string]pointer), at: s.module.path,
 	}
 }
 
@@ -74,6 +77,9 @@ func (w *walk) commit(commit object.Hash, rules source.IgnoreRules) error {
 	if err == nil {
 		_, err = w.folder("", root, rules, 0)
 	}
+	if err == nil && len(w.submodules) > 0 {
+		err = w.readModules(root)
+	}
 	if err != nil {
 		return fmt.Errorf("commit %s: %w", commit, err)
 	}
@@ -84,7 +90,7 @@ func (w *walk) commit(commit object.Hash, rules source.IgnoreRules) error {
 func (w *walk) close() error {
 	for _, p := range w.scope {
 		if !w.met[p] {
-			return fmt.Errorf("Options.Paths: %q: %w", p, source.ErrNotFound)
+			return fmt.Errorf("Options.Paths: %q: %w", strings.TrimPrefix(w.at+"/"+p, "/"), w.missing(p))
 		}
 	}
 	for name, why := range w.withheld {
@@ -183,15 +189,16 @@ func (w *walk) entry(folder string, e object.Entry, rules source.IgnoreRules, de
 	if reason := forbidden(e); reason != "" {
 		return false, &source.NameError{Name: name, Reason: reason}
 	}
+	isModule := e.Mode == object.ModeSubmodule
 	where := w.scope.relation(name)
-	if where == above && !isFolder || where == outside {
+	if where == above && !isFolder && !isModule || where == outside {
 		w.withheld[name] = errOutside
 		return false, nil
 	}
 	if slices.Contains(w.scope, name) {
 		w.met[name] = true
 	}
-	if rules.Ignores(e.Name, isFolder || e.Mode == object.ModeSubmodule) {
+	if rules.Ignores(e.Name, isFolder || isModule) {
 		w.keep(e, isFolder, depth)
 		return false, nil
 	}
@@ -205,8 +212,8 @@ func (w *walk) entry(folder string, e object.Entry, rules source.IgnoreRules, de
 	switch {
 	case isFolder:
 		return w.folder(name, e.Hash, rules.Folder(e.Name), depth+1)
-	case e.Mode == object.ModeSubmodule:
-		return w.submodule(name, e.Hash), nil
+	case isModule:
+		return w.submodule(name, e, rules)
 	}
 	return w.blob(name, e)
 }
@@ -226,19 +233,6 @@ func (w *walk) keep(e object.Entry, isFolder bool, depth int) {
 		body = rest
 		w.keep(below, below.IsFolder(), depth+1)
 	}
-}
-
-// errSubmodule is for what is below a submodule that is not fetched.
-var errSubmodule = fmt.Errorf("is in a submodule, which Options.Submodules fetches: %w", source.ErrNotFetched)
-
-// submodule reports whether it makes no difference to what the folder's hash stands for.
-func (w *walk) submodule(name string, commit object.Hash) bool {
-	if w.opts.Submodules {
-		w.submodules[name] = commit
-		return false
-	}
-	w.withheld[name] = errSubmodule
-	return true
 }
 
 func (w *walk) blob(name string, e object.Entry) (bool, error) {

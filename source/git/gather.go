@@ -26,6 +26,12 @@ type gathering struct {
 	repository cache.Repository
 	fresh      object.Set
 	whole      bool // everything was asked for
+	signatures []source.Signature
+	visits     *visits
+}
+
+func (s *Source) gathering(remote *remote, tip tip) *gathering {
+	return &gathering{Source: s, remote: remote, tip: tip, repository: s.objects.Repository(s.key()), fresh: make(object.Set)}
 }
 
 // errIncomplete means that a server has sent less than the commit has.
@@ -41,25 +47,32 @@ func (g *gathering) find(hash object.Hash) (object.Object, bool) {
 	return g.repository.Object(hash)
 }
 
-func (g *gathering) checkout(ctx context.Context) (*checkout, error) {
+// locked gathers while nobody else fetches from the repository.
+func (g *gathering) locked(ctx context.Context) (*walk, error) {
+	unlock, err := g.repository.Lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return g.gather(ctx)
+}
+
+func (g *gathering) gather(ctx context.Context) (*walk, error) {
 	if !g.has(g.tip.commit) || g.verifier.tag && !g.has(g.tip.want) {
 		if err := g.bringTip(ctx); err != nil {
 			return nil, err
 		}
 	}
-	signatures, err := g.verifier.verify(g.tip, g.find)
-	if err != nil {
+	var err error
+	if g.signatures, err = g.verifier.verify(g.tip, g.find); err != nil {
 		return nil, err
 	}
 	w, err := g.walk(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := g.addElsewhere(ctx, w); err != nil {
-		return nil, err
-	}
 	g.remember(ctx, w)
-	return &checkout{commit: g.tip.commit, want: g.tip.want, files: w.files.FS(), signatures: signatures}, nil
+	return w, nil
 }
 
 func (g *gathering) has(hash object.Hash) bool {
@@ -121,7 +134,11 @@ func (s *Source) scopeKey() string {
 	if len(s.scope) == 0 && s.opts.Ignore == "" {
 		return ""
 	}
-	return fmt.Sprintf("%q %q %t", []string(s.scope), s.opts.Ignore, s.opts.NoIgnoreFiles)
+	key := fmt.Sprintf("%q %q %t", []string(s.scope), s.opts.Ignore, s.opts.NoIgnoreFiles)
+	if s.module.path != "" && s.opts.Ignore != "" {
+		key += fmt.Sprintf(" %q", s.module.path) // what is ignored depends on where it is
+	}
+	return key
 }
 
 // part reports whether some of a commit is not wanted, so that it is worth a request more to leave it out.

@@ -28,6 +28,7 @@ type Source struct {
 	transport transport.Transport
 	objects   cache.Cache
 	module    module
+	turn      chan struct{} // holds a value while a goroutine fetches content
 
 	mu      sync.Mutex
 	last    *checkout
@@ -63,12 +64,13 @@ func configure(repository string, opts Options) (*Source, error) {
 			"use https://, or set Options.AllowPlainHTTP")
 	}
 	opts.Limits = opts.Limits.WithDefaults()
-	s := &Source{url: *u, opts: opts.plain()}
-	if s.transport, err = transport.New(u, transport.Options{
+	s := &Source{url: *u, opts: opts.plain(), turn: make(chan struct{}, 1)}
+	s.module.access = &access{url: *u, asks: opts.Credentials != nil, Options: transport.Options{
 		CA: opts.CA, ClientCertificate: opts.ClientCertificate, ClientKey: opts.ClientKey, RoundTripper: opts.Transport,
 		Proxy: opts.Proxy, KnownHosts: opts.KnownHosts, AllowPlainHTTP: opts.AllowPlainHTTP, StallTimeout: opts.StallTimeout,
 		Credentials: credentials,
-	}); err != nil {
+	}}
+	if s.transport, err = s.module.access.transport(); err != nil {
 		return nil, err
 	}
 	s.objects = cache.Memory(opts.Limits.MaxBytes)
@@ -161,20 +163,25 @@ func (s *Source) content(ctx context.Context, remote *remote, tip tip) (*checkou
 	if last := s.latest(tip); last != nil {
 		return last, nil
 	}
-	repository := s.objects.Repository(s.key())
-	unlock, err := repository.Lock(ctx)
-	if err != nil {
-		return nil, err
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for another fetch of the same source: %w", ctx.Err())
 	}
-	defer unlock()
 	if last := s.latest(tip); last != nil {
 		return last, nil // another goroutine has fetched it meanwhile
 	}
-	g := &gathering{Source: s, remote: remote, tip: tip, repository: repository, fresh: make(object.Set)}
-	made, err := g.checkout(ctx)
+	g := s.gathering(remote, tip)
+	g.visits = s.newVisits()
+	w, err := g.locked(ctx)
 	if err != nil {
 		return nil, err
 	}
+	if err := g.addElsewhere(ctx, w); err != nil {
+		return nil, err
+	}
+	made := &checkout{commit: tip.commit, want: tip.want, files: w.files.FS(), signatures: g.signatures, visited: g.visits.now}
 	s.mu.Lock()
 	s.last = made
 	s.mu.Unlock()
