@@ -26,7 +26,12 @@ func moduleURL(parent *url.URL, given string) (*url.URL, *url.Userinfo, error) {
 	case !strings.HasPrefix(given, "./") && !strings.HasPrefix(given, "../"):
 		return parseURL(given)
 	}
-	path, rooted := strings.TrimSuffix(parent.EscapedPath(), "/"), strings.HasPrefix(parent.Path, "/")
+	// What SSH's short form has after its colon, below the user's home, is no part of a URL, and not escaped as one.
+	path, rooted := parent.Path, strings.HasPrefix(parent.Path, "/")
+	if rooted {
+		path = parent.EscapedPath()
+	}
+	path = strings.TrimSuffix(path, "/")
 	rest := given
 	for {
 		if after, ok := strings.CutPrefix(rest, "./"); ok {
@@ -50,12 +55,7 @@ func moduleURL(parent *url.URL, given string) (*url.URL, *url.Userinfo, error) {
 		at := url.URL{Scheme: parent.Scheme, User: parent.User, Host: parent.Host}
 		return parseURL(at.String() + path)
 	}
-	// A path of SSH that starts at the user's home cannot be written as a URL.
-	at := &url.URL{Scheme: parent.Scheme, User: parent.User, Host: parent.Host, RawPath: path}
-	var err error
-	if at.Path, err = url.PathUnescape(path); err != nil {
-		return nil, nil, errors.New("its relative URL is not a path")
-	}
+	at := &url.URL{Scheme: parent.Scheme, User: parent.User, Host: parent.Host, Path: path}
 	return at, nil, checkURL(at)
 }
 
