@@ -40,6 +40,21 @@
 // or ignored; so is one with a name that is .git to some file system, and whatever crosses [source.Limits]. Repositories whose
 // hashes are SHA-256 cannot be read, and the error says so.
 //
+// # Submodules
+//
+// [Options.Submodules] brings what git clone --recurse-submodules does: under a submodule's path the files of the commit that
+// the tree names, from the URL that .gitmodules has for this path, which may be relative to the parent's. A submodule without
+// an entry there is an error, an entry without a submodule is not looked at, and one with "update = none" is left out. URLs
+// are those of [New]: files of this machine and programs to run are refused, and so is a relative URL that leads out of the
+// parent's host. Submodules may be in each other 8 times, and be 1,000 in all.
+//
+// The submodule's commit is part of the hash of the parent's, and so of the parent's signature: its own is not looked at. That
+// is also why it may come over plain HTTP: what comes is what was named. Credentials do not, unless Options.AllowPlainHTTP is
+// set, and those of one host never go to another. A submodule on another host has none, and nor have those that it names,
+// wherever these are, but for what Options.Credentials or a password in the URL of .gitmodules gives.
+//
+// A folder with a submodule below it does not have its tree's hash for its identity, for that does not tell the content.
+//
 // # Signatures
 //
 // [Options.Verify] wants the commit, the tag, or both to be signed, by OpenPGP or SSH keys that are given. A tag's signature

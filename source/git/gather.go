@@ -30,10 +30,6 @@ type gathering struct {
 	visits     *visits
 }
 
-func (s *Source) gathering(remote *remote, tip tip) *gathering {
-	return &gathering{Source: s, remote: remote, tip: tip, repository: s.objects.Repository(s.key()), fresh: make(object.Set)}
-}
-
 // errIncomplete means that a server has sent less than the commit has.
 var errIncomplete = errors.New("the server left out objects that the commit has")
 
@@ -47,16 +43,7 @@ func (g *gathering) find(hash object.Hash) (object.Object, bool) {
 	return g.repository.Object(hash)
 }
 
-// locked gathers while nobody else fetches from the repository.
-func (g *gathering) locked(ctx context.Context) (*walk, error) {
-	unlock, err := g.repository.Lock(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	return g.gather(ctx)
-}
-
+// gather needs the lock of the repository.
 func (g *gathering) gather(ctx context.Context) (*walk, error) {
 	if !g.has(g.tip.commit) || g.verifier.tag && !g.has(g.tip.want) {
 		if err := g.bringTip(ctx); err != nil {

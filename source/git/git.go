@@ -181,11 +181,27 @@ func (s *Source) content(ctx context.Context, remote *remote, tip tip) (*checkou
 	if err := g.addElsewhere(ctx, w); err != nil {
 		return nil, err
 	}
-	made := &checkout{commit: tip.commit, want: tip.want, files: w.files.FS(), signatures: g.signatures, visited: g.visits.now}
+	made := &checkout{commit: tip.commit, want: tip.want, files: w.files.FS(), signatures: g.signatures}
+	made.visited = g.visits.now
 	s.mu.Lock()
 	s.last = made
 	s.mu.Unlock()
 	return made, nil
+}
+
+func (s *Source) gathering(remote *remote, tip tip) *gathering {
+	repository := s.objects.Repository(s.key())
+	return &gathering{Source: s, remote: remote, tip: tip, repository: repository, fresh: make(object.Set)}
+}
+
+// locked gathers while nobody else fetches from the repository.
+func (g *gathering) locked(ctx context.Context) (*walk, error) {
+	unlock, err := g.repository.Lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return g.gather(ctx)
 }
 
 // key is what sources share objects by: the repository's URL, whichever way that is written. Below a user's home it is

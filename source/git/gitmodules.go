@@ -58,8 +58,8 @@ func parseModules(text []byte) (map[string]*moduleEntry, error) {
 	return byPath, nil
 }
 
-// parseConfig reads Git's configuration syntax and tells each key, as "section.subsection.name" with all but the subsection in
-// lower case, and its value in their order. A key without a value has an empty one.
+// parseConfig reads Git's configuration syntax and tells each key, as "section.subsection.name" with all but the subsection
+// in lower case, and its value, in their order. A key without a value has an empty one.
 func parseConfig(text []byte, tell func(key, value string)) error {
 	p := &configParser{text: bytes.TrimPrefix(text, []byte("\uFEFF")), line: 1}
 	if bytes.IndexByte(text, 0) >= 0 || !p.parse(tell) {

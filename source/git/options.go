@@ -37,7 +37,11 @@ type Options struct {
 	Ignore string
 	// NoIgnoreFiles leaves .sourceignore files without effect.
 	NoIgnoreFiles bool
-	// Submodules fetches submodules too, and theirs. Without it there is nothing under a submodule's path.
+	// Submodules fetches submodules too, and theirs, at the commits that the trees name; without it there is nothing under a
+	// submodule's path. Paths, Ignore and LFS reach into them, and Limits are for all together. The repository says which
+	// hosts are connected to. Credentials and the client's certificate go to submodules at the repository's own scheme, host
+	// and port only; the Credentials function is asked with each one's URL, and has to look at it; a Transport that adds
+	// something has to look at the host.
 	Submodules bool
 	// LFS says what becomes of files that Git LFS keeps elsewhere.
 	LFS LFS

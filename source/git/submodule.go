@@ -25,9 +25,9 @@ const (
 	maxModules = 1000
 )
 
-// Visits are the submodules that one fetch takes, by repository and commit. What the same Source was given before need not be
-// asked for again where the objects are still here; for all else the server has to be asked even then, for several Sources
-// share a cache, and the server knows who may read.
+// Visits are the submodules that one fetch takes, by repository and commit. What the same Source was given before need not
+// be asked for again where the objects are still here. For all else the server has to be asked even then: several Sources
+// may share a cache, and the server knows who may read.
 type visits struct {
 	before, now map[string]bool
 	count       int
@@ -52,7 +52,7 @@ type wantedModule struct {
 // Why there is nothing below a submodule's path.
 var (
 	errSubmodule = fmt.Errorf("is in a submodule, which Options.Submodules fetches: %w", source.ErrNotFetched)
-	errUpdate    = fmt.Errorf("is in a submodule that %s does not want to be fetched: update = none: %w", modulesFile, source.ErrNotFetched)
+	errUpdate    = fmt.Errorf("is in a submodule with update = none in %s: %w", modulesFile, source.ErrNotFetched)
 )
 
 // submodule reports whether it makes no difference to what the folder's hash stands for.
@@ -117,8 +117,8 @@ func (s scope) below(folder string) scope {
 	return inner
 }
 
-// addSubmodules adds the files of submodules, each fetched by a source of its own. No lock may be held: two repositories may be
-// submodules of each other, and of themselves.
+// addSubmodules adds the files of submodules, each fetched by a source of its own. No lock may be held: two repositories may
+// be submodules of each other, and of themselves.
 func (g *gathering) addSubmodules(ctx context.Context, w *walk) error {
 	if len(w.submodules) == 0 {
 		return nil
@@ -133,7 +133,7 @@ func (g *gathering) addSubmodules(ctx context.Context, w *walk) error {
 	for _, name := range slices.Sorted(maps.Keys(w.submodules)) {
 		entry := entries[name]
 		if entry == nil {
-			return fmt.Errorf("submodule %q: %s has no entry with this path, so that nobody knows its URL", name, modulesFile)
+			return fmt.Errorf("submodule %q: %s has no entry with this path, which would have its URL", name, modulesFile)
 		}
 		if entry.none {
 			w.withheld[name] = errUpdate
@@ -190,8 +190,8 @@ func ofWhole(err error, name string, limits source.Limits) error {
 	return &source.LimitError{Option: crossed.Option, Max: limit, Name: name}
 }
 
-// child returns the source of a submodule: the parent's, but for what is about its repository. Nothing more is verified, since
-// what is signed names the submodule's commit.
+// child returns the source of a submodule: the parent's, but for what is about its repository. Nothing more is verified,
+// since what is signed names the submodule's commit.
 func (g *gathering) child(name string, wanted wantedModule, left source.Limits, way *access) (*Source, error) {
 	g.visits.count++
 	switch {

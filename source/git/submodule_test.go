@@ -147,13 +147,11 @@ func TestSharedCacheGivesNoSubmoduleToStrangers(t *testing.T) {
 	private := testbed.GitWith(t, testbed.GitOptions{User: "reader", Password: "right"})
 	hash := commit(t, private, map[string][]byte{"secret": []byte("1")})
 	shared := git.NewCache(git.CacheOptions{})
-	fetch(t, newSource(t, private.URL(), git.Options{Cache: shared, Username: "reader", Password: "right", AllowPlainHTTP: true}),
-		source.Revision{})
+	opts := git.Options{Cache: shared, Username: "reader", Password: "right", AllowPlainHTTP: true}
+	fetch(t, newSource(t, private.URL(), opts), source.Revision{})
 	top := testbed.Git(t)
-	commitModules(t, top, map[string][]byte{".gitmodules": modulesText(map[string]string{"x": private.URL()})},
-		map[string]string{"x": hash})
-	_, err := newSource(t, top.URL(), git.Options{Submodules: true, Cache: shared}).Fetch(t.Context(), source.Revision{})
-	checkError(t, err, source.ErrUnauthorized, `submodule "x"`)
+	linkTo(t, top, map[string]string{"x": private.URL()}, map[string]string{"x": hash})
+	checkError(t, refusal(t, top.URL(), git.Options{Cache: shared}), source.ErrUnauthorized, `submodule "x"`)
 }
 
 // A gatekeeper remembers who was shown which Authorization.
@@ -173,6 +171,23 @@ func (g *gatekeeper) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	g.mu.Unlock()
 	return http.DefaultTransport.RoundTrip(r)
+}
+
+// refusal is the error of a fetch with submodules.
+func refusal(t *testing.T, repository string, opts git.Options) error {
+	t.Helper()
+	opts.Submodules = true
+	snapshot, err := newSource(t, repository, opts).Fetch(t.Context(), source.Revision{})
+	if err == nil {
+		t.Errorf("got %s", namesIn(t, snapshot))
+	}
+	return err
+}
+
+// linkTo has a repository's next commit name submodules.
+func linkTo(t *testing.T, repo *testbed.Repository, urls, links map[string]string) string {
+	t.Helper()
+	return commitModules(t, repo, map[string][]byte{".gitmodules": modulesText(urls)}, links)
 }
 
 func hostOf(t *testing.T, raw string) string {
@@ -231,30 +246,25 @@ func TestForeignSubmoduleDoesNotBorrowCredentials(t *testing.T) {
 	ours, other := testbed.GitWith(t, testbed.GitOptions{User: "reader", Password: "right"}), testbed.Git(t)
 	private := moduleRepo(t, ours, "private")
 	secret := commit(t, private, map[string][]byte{"a": []byte("1")})
-	between := commitModules(t, other, map[string][]byte{".gitmodules": modulesText(map[string]string{"p": private.URL()})},
-		map[string]string{"p": secret})
-	commitModules(t, ours, map[string][]byte{".gitmodules": modulesText(map[string]string{"o": other.URL()})},
-		map[string]string{"o": between})
-	_, err := newSource(t, ours.URL(), git.Options{Submodules: true, Username: "reader", Password: "right", AllowPlainHTTP: true}).
-		Fetch(t.Context(), source.Revision{})
+	between := linkTo(t, other, map[string]string{"p": private.URL()}, map[string]string{"p": secret})
+	linkTo(t, ours, map[string]string{"o": other.URL()}, map[string]string{"o": between})
+	err := refusal(t, ours.URL(), git.Options{Username: "reader", Password: "right", AllowPlainHTTP: true})
 	checkError(t, err, source.ErrUnauthorized, `submodule "p" (`+private.URL()+`)`)
 }
 
-func TestSubmoduleOfHTTPSBySSHAndTheOtherWayAround(t *testing.T) {
+func TestSubmoduleHasTheCAAndKnownHosts(t *testing.T) {
 	repo := testbed.Git(t)
 	lib := moduleRepo(t, repo, "lib")
 	hash := commit(t, lib, map[string][]byte{"a": []byte("1")})
-	commitModules(t, repo, map[string][]byte{".gitmodules": modulesText(map[string]string{"x": lib.HTTPSURL(), "y": "../lib.git"})},
-		map[string]string{"x": hash, "y": hash})
+	linkTo(t, repo, map[string]string{"x": lib.HTTPSURL(), "y": "../lib.git"}, map[string]string{"x": hash, "y": hash})
 	snapshot := fetch(t, newSource(t, repo.HTTPSURL(), git.Options{CA: repo.CA, Submodules: true}), source.Revision{})
 	for _, name := range []string{"x/a", "y/a"} {
 		if body, err := fs.ReadFile(snapshot, name); err != nil || string(body) != "1" {
 			t.Errorf("%s: got %q, %v", name, body, err)
 		}
 	}
-	commitModules(t, repo, map[string][]byte{".gitmodules": modulesText(map[string]string{"x": "git@example.com:lib.git", "y": "../lib"})}, nil)
-	_, err := newSource(t, repo.HTTPSURL(), git.Options{CA: repo.CA, Submodules: true}).Fetch(t.Context(), source.Revision{})
-	checkError(t, err, nil, "Options.KnownHosts")
+	linkTo(t, repo, map[string]string{"x": "git@example.com:lib.git", "y": "../lib"}, nil)
+	checkError(t, refusal(t, repo.HTTPSURL(), git.Options{CA: repo.CA}), nil, "Options.KnownHosts")
 }
 
 func TestSubmodulesOfEachOtherDoNotWaitForEachOther(t *testing.T) {
@@ -263,7 +273,7 @@ func TestSubmodulesOfEachOtherDoNotWaitForEachOther(t *testing.T) {
 	first := commit(t, b, map[string][]byte{"b": []byte("1")})
 	one := commitModules(t, a, map[string][]byte{"a": []byte("1"), ".gitmodules": modulesText(map[string]string{
 		"b": b.URL(), "self": a.URL()})}, map[string]string{"b": first})
-	commitModules(t, b, map[string][]byte{".gitmodules": modulesText(map[string]string{"a": a.URL()})}, map[string]string{"a": one})
+	linkTo(t, b, map[string]string{"a": a.URL()}, map[string]string{"a": one})
 	commitModules(t, a, nil, map[string]string{"self": one})
 	wants := map[*testbed.Repository][]string{a: cloned(t, a), b: cloned(t, b)}
 	shared := git.NewCache(git.CacheOptions{})

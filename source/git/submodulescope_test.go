@@ -2,7 +2,6 @@ package git_test
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -33,8 +32,9 @@ func TestPathsWithinSubmodules(t *testing.T) {
 		"libs/x/deploy":              "libs/x/deploy/a libs/x/deploy/b",
 		"libs/x/deploy/b other":      "libs/x/deploy/b other/c",
 		"libs/x/deep/y/sub libs/x/x": "libs/x/deep/y/sub/z libs/x/x",
-		"libs/x":                     "libs/x/.gitmodules libs/x/deep/y/sub/z libs/x/deep/y/y libs/x/deploy/a libs/x/deploy/b libs/x/x",
-		"other":                      "other/c",
+		"libs/x": "libs/x/.gitmodules libs/x/deep/y/sub/z libs/x/deep/y/y libs/x/deploy/a libs/x/deploy/b " +
+			"libs/x/x",
+		"other": "other/c",
 	} {
 		t.Run(paths, func(t *testing.T) {
 			f.top.TakeRequests()
@@ -57,10 +57,10 @@ func TestPathsWithinSubmodules(t *testing.T) {
 		"libs/x/none": `"libs/x/none": not found`, "libs/x/deep/y/none/z": `"libs/x/deep/y/none/z": not found`,
 		"unlisted/y": "submodule \"unlisted\": .gitmodules has no entry",
 	} {
-		_, err := newSource(t, f.top.URL(), git.Options{Submodules: true, Paths: []string{path}}).Fetch(t.Context(), source.Revision{})
-		checkError(t, err, nil, text)
+		checkError(t, refusal(t, f.top.URL(), git.Options{Paths: []string{path}}), nil, text)
 	}
-	_, err := newSource(t, f.top.URL(), git.Options{Commit: hidden, Paths: []string{"libs/x/deploy"}}).Fetch(t.Context(), source.Revision{})
+	without := newSource(t, f.top.URL(), git.Options{Commit: hidden, Paths: []string{"libs/x/deploy"}})
+	_, err := without.Fetch(t.Context(), source.Revision{})
 	checkError(t, err, source.ErrNotFound, "Options.Submodules")
 }
 
@@ -68,14 +68,13 @@ func TestIgnoreRulesReachIntoSubmodules(t *testing.T) {
 	f := newFamily(t)
 	lib := commit(t, f.lib, map[string][]byte{".sourceignore": []byte("/x\n/deploy/b\n")})
 	deep := commitModules(t, f.deep, map[string][]byte{"kept": []byte("1")}, nil)
-	commitModules(t, f.top, map[string][]byte{"libs/.sourceignore": []byte("y\n/x/deploy/a\n"), ".gitmodules": modulesText(map[string]string{
-		"libs/x": "../lib.git", "skipped": "../none.git", "second": "../deep.git"})},
+	modules := modulesText(map[string]string{"libs/x": "../lib.git", "skipped": "../none.git", "second": "../deep.git"})
+	commitModules(t, f.top, map[string][]byte{"libs/.sourceignore": []byte("y\n/x/deploy/a\n"), ".gitmodules": modules},
 		map[string]string{"libs/x": lib, "skipped": deep, "second": deep})
 	for ignore, want := range map[string]string{
-		"skipped\n.*\nown\nother":                                      "libs/x/deploy/b second/kept second/sub/z second/y",
+		"skipped\n.*\nown\nother":                                      "second/kept second/sub/z second/y",
 		"/skipped/\n.*\n/second/sub\n!/libs/x/deploy/b\n/own\n/y\nx/x": "libs/x/deploy/b other/c second/kept second/y",
 	} {
-		want = strings.ReplaceAll(want, "libs/x/deploy/b ", map[bool]string{true: "libs/x/deploy/b "}[strings.Contains(ignore, "!")])
 		for _, opts := range []git.Options{{}, {Cache: git.NewCache(git.CacheOptions{})}} {
 			opts.Submodules, opts.Ignore = true, ignore
 			snapshot := fetch(t, newSource(t, f.top.URL(), opts), source.Revision{})
@@ -130,8 +129,8 @@ func TestSubmoduleKeepsModesAndLinks(t *testing.T) {
 		"out": {Data: []byte("../own"), Mode: fs.ModeSymlink}, "far": {Data: []byte("../../own"), Mode: fs.ModeSymlink},
 	})
 	must(t, err)
-	commitModules(t, top, map[string][]byte{"own": []byte("own"), ".gitmodules": modulesText(map[string]string{"x": "../lib"})},
-		map[string]string{"x": hash})
+	commit(t, top, map[string][]byte{"own": []byte("own")})
+	linkTo(t, top, map[string]string{"x": "../lib"}, map[string]string{"x": hash})
 	snapshot := fetch(t, newSource(t, top.URL(), git.Options{Submodules: true}), source.Revision{})
 	if got := listing(t, snapshot); !slices.Equal(got, cloned(t, top)) {
 		t.Errorf("got %q", got)
@@ -158,20 +157,42 @@ func TestSubmodulesCountTogetherAgainstLimits(t *testing.T) {
 	const files, depth, longest = 16, 6, len("libs/x/deep/y/sub/z")
 	for name, tt := range map[string]struct {
 		enough, little source.Limits
-		text           string
+		max            int64
+		option         string
 	}{
-		"files": {source.Limits{MaxFiles: files}, source.Limits{MaxFiles: files - 1}, fmt.Sprintf("over %d, the limit that Limits.MaxFiles", files-1)},
-		"depth": {source.Limits{MaxDepth: depth}, source.Limits{MaxDepth: depth - 1}, `over 5, the limit that Limits.MaxDepth`},
-		"path":  {source.Limits{MaxPathBytes: longest}, source.Limits{MaxPathBytes: longest - 1}, `over 18, the limit that Limits.MaxPathBytes`},
-		"bytes": {source.Limits{MaxBytes: int64(size) + 2000}, source.Limits{MaxBytes: int64(size) - 1}, "Limits.MaxBytes"},
+		"files": {source.Limits{MaxFiles: files}, source.Limits{MaxFiles: files - 1}, files - 1, "Limits.MaxFiles"},
+		"depth": {source.Limits{MaxDepth: depth}, source.Limits{MaxDepth: depth - 1}, depth - 1, "Limits.MaxDepth"},
+		"path": {source.Limits{MaxPathBytes: longest}, source.Limits{MaxPathBytes: longest - 1}, int64(longest - 1),
+			"Limits.MaxPathBytes"},
+		"bytes": {source.Limits{MaxBytes: int64(size) + 2000}, source.Limits{MaxBytes: int64(size) - 1}, int64(size) - 1,
+			"Limits.MaxBytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := fetch(t, newSource(t, f.top.URL(), git.Options{Submodules: true, Limits: tt.enough}), source.Revision{})
 			if !slices.Equal(listing(t, got), listing(t, snapshot)) {
 				t.Error("something lacks")
 			}
-			_, err := newSource(t, f.top.URL(), git.Options{Submodules: true, Limits: tt.little}).Fetch(t.Context(), source.Revision{})
-			checkError(t, err, source.ErrTooLarge, tt.text)
+			err := refusal(t, f.top.URL(), git.Options{Limits: tt.little})
+			crossed := new(source.LimitError)
+			if !errors.As(err, &crossed) || crossed.Option != tt.option || crossed.Max != tt.max {
+				t.Errorf("got %v", err)
+			}
 		})
+	}
+}
+
+func TestSubmodulesHaveTheirOwnLFS(t *testing.T) {
+	f := newFamily(t)
+	pointer := "version https://git-lfs.github.com/spec/v1\noid sha256:" + strings.Repeat("1", 64) + "\nsize 5\n"
+	f.super(t, "2", commit(t, f.lib, map[string][]byte{"big": []byte(pointer)}))
+	snapshot := fetch(t, newSource(t, f.top.URL(), git.Options{Submodules: true}), source.Revision{})
+	if body, err := fs.ReadFile(snapshot, "libs/x/big"); err != nil || string(body) != pointer {
+		t.Errorf("got %q, %v", body, err)
+	}
+	checkError(t, refusal(t, f.top.URL(), git.Options{LFS: git.LFSRefuse}), nil, `submodule "libs/x"`)
+	f.top.TakeRequests()
+	checkError(t, refusal(t, f.top.URL(), git.Options{LFS: git.LFSFetch}), nil, `submodule "libs/x"`)
+	if got := f.top.TakeRequests(); testbed.Count(got, "POST /lib.git/info/lfs/objects/batch") != 1 {
+		t.Errorf("got %q", got)
 	}
 }

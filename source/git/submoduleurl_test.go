@@ -1,6 +1,7 @@
 package git
 
 import (
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -11,40 +12,52 @@ import (
 	"github.com/gitopskit/gitopskit/source/git/internal/transport"
 )
 
-// gitModuleURL is what git submodule init makes of a URL in a clone of the parent.
-func gitModuleURL(t *testing.T, dir, parent, given string) string {
+// gitModuleURLs are what git submodule init makes of URLs in a clone of the parent.
+func gitModuleURLs(t *testing.T, parent string, given []string) []string {
 	t.Helper()
-	text := "[submodule \"x\"]\n\tpath = x\n\turl = " + given + "\n"
-	if err := os.WriteFile(filepath.Join(dir, ".gitmodules"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out := ""
-	for _, args := range [][]string{
-		{"init", "--quiet"}, {"config", "--remove-section", "submodule.x"}, {"config", "remote.origin.url", parent},
-		{"update-index", "--add", "--cacheinfo", "160000," + strings.Repeat("1", 40) + ",x"},
-		{"submodule", "--quiet", "init"}, {"config", "submodule.x.url"},
-	} {
+	dir := t.TempDir()
+	git := func(args ...string) string {
+		t.Helper()
 		cmd := exec.Command("git", append([]string{"-C", dir}, args...)...)
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C"}
 		said, err := cmd.CombinedOutput()
-		if out = string(said); err != nil && args[1] != "--remove-section" {
+		if err != nil {
 			t.Fatalf("git %q: %v: %s", args, err, said)
 		}
+		return strings.TrimSuffix(string(said), "\n")
 	}
-	return strings.TrimSuffix(out, "\n")
+	git("init", "--quiet")
+	git("config", "remote.origin.url", parent)
+	var text strings.Builder
+	add := []string{"update-index", "--add"}
+	for i, u := range given {
+		fmt.Fprintf(&text, "[submodule \"%d\"]\n\tpath = %d\n\turl = %s\n", i, i, u)
+		add = append(add, "--cacheinfo", fmt.Sprintf("160000,%040d,%d", 1, i))
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".gitmodules"), []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	git(add...)
+	git("submodule", "--quiet", "init")
+	resolved := make([]string, len(given))
+	for i := range given {
+		resolved[i] = git("config", fmt.Sprintf("submodule.%d.url", i))
+	}
+	return resolved
 }
 
 func TestModuleURLIsGits(t *testing.T) {
-	dir := t.TempDir()
 	for _, parent := range []string{
 		"https://example.com/org/repo.git", "https://example.com:8443/a/b/c/", "https://example.com/org//repo",
 		"https://example.com/a%2Fb/c%20d.git", "ssh://git@example.com:2222/org/repo", "git@example.com:org/sub/repo.git",
 		"example.com:/abs/repo.git", "git@example.com:~/org/repo.git", "git://example.com/a/b",
 	} {
-		for _, given := range []string{
+		all := []string{
 			"../x.git", "./x.git", "../../x", "../../y/x/", ".././../x", "./../x%20y", "../é", "../a/../b", "../..x", "../x.git/",
 			"https://other.example/z.git", "git@other.example:z", "ssh://other.example/~/z",
-		} {
+		}
+		gits := gitModuleURLs(t, parent, all)
+		for i, given := range all {
 			if parent[0] == 'e' && strings.Contains(given, "%") {
 				continue // the short form with a slash is an ssh:// URL once it is parsed
 			}
@@ -52,7 +65,7 @@ func TestModuleURLIsGits(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, _, wrong := parseURL(gitModuleURL(t, dir, parent, given))
+			want, _, wrong := parseURL(gits[i])
 			got, _, err := moduleURL(parsed, given)
 			if (err != nil) != (wrong != nil) || err == nil && got.String() != want.String() {
 				t.Errorf("%s of %s: got %v, %v, and git has %v, %v", given, parent, got, err, want, wrong)
