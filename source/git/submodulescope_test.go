@@ -2,11 +2,14 @@ package git_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"golang.org/x/crypto/ssh"
 
 	"github.com/gitopskit/gitopskit/internal/testbed"
 	"github.com/gitopskit/gitopskit/source"
@@ -179,6 +182,11 @@ func TestSubmodulesCountTogetherAgainstLimits(t *testing.T) {
 			}
 		})
 	}
+	f.top.TakeRequests()
+	checkError(t, refusal(t, f.top.URL(), git.Options{Limits: source.Limits{MaxFiles: 6}}), source.ErrTooLarge, `"libs/x"`)
+	if got := f.top.TakeRequests(); testbed.Count(got, "GET /lib") != 0 {
+		t.Errorf("nothing is left for the submodule: got %q", got)
+	}
 }
 
 func TestSubmodulesHaveTheirOwnLFS(t *testing.T) {
@@ -195,4 +203,19 @@ func TestSubmodulesHaveTheirOwnLFS(t *testing.T) {
 	if got := f.top.TakeRequests(); testbed.Count(got, "POST /lib.git/info/lfs/objects/batch") != 1 {
 		t.Errorf("got %q", got)
 	}
+}
+
+func TestSubmodulesOverSSH(t *testing.T) {
+	repo := testbed.GitWith(t, testbed.GitOptions{User: "reader", Password: "right"})
+	lib := moduleRepo(t, repo, "lib")
+	hash := commit(t, lib, map[string][]byte{"a": []byte("1")})
+	linkTo(t, repo, map[string]string{"x": "../lib.git", "y": lib.SSHURL()}, map[string]string{"x": hash, "y": hash})
+	host, port, _ := strings.Cut(strings.TrimPrefix(repo.SSH, "ssh://"), ":")
+	known := fmt.Appendf(nil, "[%s]:%s %s", host, port, ssh.MarshalAuthorizedKey(repo.HostKey))
+	opts := git.Options{Submodules: true, KnownHosts: known, Username: "reader", Password: "right", AllowPlainHTTP: true}
+	if got := namesIn(t, fetch(t, newSource(t, repo.SSHURL(), opts), source.Revision{})); got != ".gitmodules x/a y/a" {
+		t.Errorf("got %s", got)
+	}
+	// The same host by another scheme is another origin.
+	checkError(t, refusal(t, repo.URL(), opts), source.ErrUnauthorized, `submodule "y"`)
 }

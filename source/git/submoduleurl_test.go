@@ -143,3 +143,23 @@ func TestAccessOfASubmodule(t *testing.T) {
 		t.Errorf("a function is asked with the URL: got %+v", asked.Options)
 	}
 }
+
+func FuzzModuleURLStaysOnItsHost(f *testing.F) {
+	for _, given := range []string{"../x", "./x", "../../../x", "../@evil.test/x", "..//evil.test/x", "./:8443/x", "../?x", "../%2e%2e/x"} {
+		f.Add(given)
+	}
+	f.Fuzz(func(t *testing.T, given string) {
+		for _, at := range []string{"https://example.com/org/repo.git", "git@example.com:org/repo.git"} {
+			parent, _, err := parseURL(at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, relative := range []string{"./" + given, "../" + given} {
+				got, credentials, err := moduleURL(parent, relative)
+				if err == nil && (!sameOrigin(parent, got) || got.User.String() != parent.User.String() || credentials != nil) {
+					t.Errorf("%q of %s is %q", relative, at, got)
+				}
+			}
+		}
+	})
+}
