@@ -10,7 +10,8 @@ import (
 
 var errBoth = errors.New("both the URL and Options have credentials")
 
-var errUnsupported = fmt.Errorf("only http://, https://, ssh:// and git:// URLs can be fetched from: %w", errors.ErrUnsupported)
+var errUnsupported = fmt.Errorf("only http://, https://, ssh:// and git:// URLs can be fetched from: %w",
+	errors.ErrUnsupported)
 
 // scpLike is "user@host:path", which Git takes for SSH where no slash comes before the colon.
 var scpLike = regexp.MustCompile(`^(?:([^/@:]+)@)?([^/@:\[\]]+|\[[^/@\]]+\]):(.*)$`)
@@ -53,6 +54,8 @@ func checkURL(u *url.URL) error {
 		return fmt.Errorf("scheme %q: %w", u.Scheme, errUnsupported)
 	case u.Hostname() == "":
 		return errors.New("the URL has no host")
+	case strings.HasPrefix(u.Path, ":"): // transport::address, which git would start a program for
+		return fmt.Errorf("a remote helper: %w", errUnsupported)
 	case strings.HasPrefix(u.Hostname(), "-"):
 		return errors.New("the URL's host starts with a dash")
 	case u.RawQuery != "" || u.Fragment != "":

@@ -7,9 +7,9 @@ import (
 	"github.com/gitopskit/gitopskit/source/git/internal/cache"
 )
 
-// A Cache keeps the objects of commits that were fetched, so that the next commit brings only what is new, and so that several
-// sources on one repository, which is what they have the same URL for, fetch it once. No source gets an object out of another
-// repository. Several goroutines may use it at once.
+// A Cache keeps the objects of commits that were fetched, so that the next commit brings only what is new, and so that
+// several sources on one repository, which is what they have the same URL for, fetch it once. No source gets an object out
+// of another repository. Several goroutines may use it at once.
 type Cache struct{ objects cache.Cache }
 
 // CacheOptions bound a cache; the zero value works.

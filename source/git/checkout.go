@@ -67,7 +67,8 @@ func (s *Source) newWalk(ctx context.Context, find lookup) *walk {
 	}
 }
 
-// commit walks through a commit. Unless something lacks, files then has what is wanted of it, but for submodules and pointers.
+// commit walks through a commit. Unless something lacks, files then has what is wanted of it, but for submodules and
+// pointers.
 func (w *walk) commit(commit object.Hash, rules source.IgnoreRules) error {
 	body, ok, err := w.object(commit, lacked{kind: object.Commit})
 	if err != nil || !ok {

@@ -18,8 +18,8 @@ type CredentialRequest struct {
 	Refused bool
 }
 
-// A Credential says who wants to read; the zero value is anyone. Over HTTP it is Username and Password, or Token. Over SSH it
-// is PrivateKey, Agent or Password, and Username where the URL names no user.
+// A Credential says who wants to read; the zero value is anyone. Over HTTP it is Username and Password, or Token. Over SSH
+// it is PrivateKey, Agent or Password, and Username where the URL names no user.
 type Credential struct {
 	Username   string    `json:"-"`
 	Password   string    `json:"-"`
@@ -37,7 +37,9 @@ func (c Credential) Format(f fmt.State, verb rune) { transport.Credential(c).For
 func (c Credential) LogValue() slog.Value { return transport.Credential(c).LogValue() }
 
 // credentials returns what a transport asks, or nil where there are none.
-func (o Options) credentials(inURL *url.Userinfo) (func(context.Context, transport.Request) (transport.Credential, error), error) {
+func (o Options) credentials(
+	inURL *url.Userinfo,
+) (func(context.Context, transport.Request) (transport.Credential, error), error) {
 	if inURL != nil && (o.hasCredentials() || o.Credentials != nil) {
 		return nil, errBoth
 	}

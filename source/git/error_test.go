@@ -97,6 +97,7 @@ func TestNewErrors(t *testing.T) {
 		"ftp":             {"ftp://example.com/a.git", git.Options{}, `"ftp"`},
 		"plain":           {"http://u:hunter2@example.com/a.git", git.Options{}, "AllowPlainHTTP"},
 		"no path":         {"https://example.com/", git.Options{}, "no path"},
+		"helper":          {"ext::sh -c true", git.Options{}, "remote helper"},
 		"file":            {"file:///srv/a.git", git.Options{AllowPlainHTTP: true}, `"file"`},
 		"path":            {"/srv/a.git", git.Options{AllowPlainHTTP: true}, "scheme"},
 		"no host":         {"https:///a.git", git.Options{AllowPlainHTTP: true}, "no host"},

@@ -17,8 +17,8 @@ import (
 )
 
 // A gathering brings together the objects that a tip needs. It walks through the commit as far as its objects are here, asks
-// for what lacks, and walks again. A server that can give objects by hash and leave out others is asked for little; where one
-// refuses, it is asked for the whole commit, which every server gives.
+// for what lacks, and walks again. A server that can give objects by hash and leave out others is asked for little; where
+// one refuses, it is asked for the whole commit, which every server gives.
 type gathering struct {
 	*Source
 	remote     *remote

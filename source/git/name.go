@@ -22,8 +22,8 @@ func forbidden(e object.Entry) string {
 	return ""
 }
 
-// isDotGit reports whether a name is .git to HFS+, which ignores some characters, or to NTFS, which ignores dots and spaces at
-// the end, what follows a colon, and knows it as git~1.
+// isDotGit reports whether a name is .git to HFS+, which ignores some characters, or to NTFS, which ignores dots and spaces
+// at the end, what follows a colon, and knows it as git~1.
 func isDotGit(name string) bool {
 	plain := strings.Map(func(r rune) rune {
 		if ignoredByHFS(r) {

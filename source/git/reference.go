@@ -204,7 +204,8 @@ func (p *pattern) newest(a *wire.Advertisement) (tip, error) {
 		}
 	}
 	if best == nil {
-		return tip{}, fmt.Errorf("a tag within the range %q: %w among %d tags, of which %d are versions", p.asked, source.ErrNotFound, tags, versions)
+		return tip{}, fmt.Errorf("a tag within the range %q: %w among %d tags, of which %d are versions",
+			p.asked, source.ErrNotFound, tags, versions)
 	}
 	return tipOf(strings.TrimPrefix(chosen.Name, "refs/tags/"), chosen), nil
 }

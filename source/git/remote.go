@@ -112,8 +112,8 @@ func (r *remote) filters() bool {
 	return r.refs.Capabilities.HasWord("fetch", "filter")
 }
 
-// pack asks for a pack and reads it, and returns also the commits at which its history ends. With [pack.ErrIncomplete] come the
-// objects that were complete.
+// pack asks for a pack and reads it, and returns also the commits at which its history ends. With [pack.ErrIncomplete] come
+// the objects that were complete.
 func (r *remote) pack(ctx context.Context, n need) (object.Set, []object.Hash, error) {
 	version := r.version(n)
 	objects, shallow, err := r.ask(ctx, n, version)

@@ -13,8 +13,8 @@ import (
 // helperURL names a program for git to run, such as ext::sh.
 var helperURL = regexp.MustCompile(`^[A-Za-z0-9+.-]+::`)
 
-// moduleURL reads the URL that .gitmodules has. One that starts with ./ or ../ goes on from the parent's, element by element,
-// as in git; other than there, it does not leave the parent's host.
+// moduleURL reads the URL that .gitmodules has. One that starts with ./ or ../ goes on from the parent's, element by
+// element, as in git; other than there, it does not leave the parent's host.
 func moduleURL(parent *url.URL, given string) (*url.URL, *url.Userinfo, error) {
 	switch {
 	case given == "":
@@ -59,7 +59,8 @@ func moduleURL(parent *url.URL, given string) (*url.URL, *url.Userinfo, error) {
 	return at, nil, checkURL(at)
 }
 
-// An access is the way to a repository. It has secrets: a Source has only a pointer to it, which nothing that prints follows.
+// An access is the way to a repository. It has secrets: a Source has only a pointer to it, which nothing that prints
+// follows.
 type access struct {
 	transport.Options
 	url  url.URL

@@ -52,7 +52,8 @@ func newVerifier(v Verification) (*verifier, error) {
 }
 
 // errNoTag means that a tag's signature is wanted where no annotated tag is.
-var errNoTag = fmt.Errorf("%w: Options.Verify.Tag wants a signed tag, and what is fetched is no annotated tag", source.ErrUnverified)
+var errNoTag = fmt.Errorf("%w: Options.Verify.Tag wants a signed tag, and what is fetched is no annotated tag",
+	source.ErrUnverified)
 
 // verify returns who signed. The objects are there.
 func (v *verifier) verify(t tip, objects lookup) ([]source.Signature, error) {
