@@ -70,11 +70,11 @@ func (s *Source) newWalk(ctx context.Context, find lookup) *walk {
 // commit walks through a commit. Unless something lacks, files then has what is wanted of it, but for submodules and
 // pointers.
 func (w *walk) commit(commit object.Hash, rules source.IgnoreRules) error {
-	body, ok, err := w.object(commit, lacked{kind: object.Commit})
+	o, ok, err := w.object(commit, lacked{kind: object.Commit})
 	if err != nil || !ok {
 		return err
 	}
-	root, err := object.TreeOf(body)
+	root, err := object.TreeOf(o.Body())
 	if err == nil {
 		_, err = w.folder("", root, rules, 0)
 	}
@@ -102,7 +102,7 @@ func (w *walk) close() error {
 	return nil
 }
 
-func (w *walk) object(hash object.Hash, l lacked) ([]byte, bool, error) {
+func (w *walk) object(hash object.Hash, l lacked) (object.Object, bool, error) {
 	o, ok := w.find(hash)
 	switch {
 	case !ok:
@@ -110,24 +110,25 @@ func (w *walk) object(hash object.Hash, l lacked) ([]byte, bool, error) {
 			l.above = false // of two places the one that needs more
 		}
 		w.lacks[hash] = l
-		return nil, false, nil
+		return o, false, nil
 	case o.Kind != l.kind:
-		return nil, false, fmt.Errorf("object %s is a %s instead of a %s", hash, o.Kind, l.kind)
+		return o, false, fmt.Errorf("object %s is a %s instead of a %s", hash, o.Kind, l.kind)
 	}
 	w.needed[hash] = o
-	return o.Body, true, nil
+	return o, true, nil
 }
 
 // folder reports whether all that the tree object stands for is in files, which is what makes its hash an identity.
 func (w *walk) folder(name string, hash object.Hash, rules source.IgnoreRules, depth int) (bool, error) {
 	where := w.scope.relation(name)
-	body, ok, err := w.object(hash, lacked{object.Tree, where == above, name})
+	o, ok, err := w.object(hash, lacked{object.Tree, where == above, name})
 	if err != nil || !ok {
 		return false, err
 	}
 	if depth >= w.opts.Limits.MaxDepth {
 		return false, &source.LimitError{Option: "Limits.MaxDepth", Max: int64(w.opts.Limits.MaxDepth), Name: name}
 	}
+	body := o.Body()
 	if rules, err = w.rules(name, body, rules); err != nil {
 		return false, err
 	}
@@ -169,7 +170,7 @@ func (w *walk) rules(folder string, body []byte, rules source.IgnoreRules) (sour
 		if err != nil || !ok {
 			return rules, err
 		}
-		return rules.With(text)
+		return rules.With(text.Body())
 	}
 	return rules, nil
 }
@@ -226,7 +227,10 @@ func (w *walk) keep(e object.Entry, isFolder bool, depth int) {
 		return
 	}
 	w.needed[e.Hash] = o
-	for body := o.Body; isFolder && len(body) > 0; {
+	if !isFolder {
+		return
+	}
+	for body := o.Body(); len(body) > 0; {
 		below, rest, err := object.NextEntry(body)
 		if err != nil {
 			return
@@ -240,16 +244,16 @@ func (w *walk) blob(name string, e object.Entry) (bool, error) {
 	if e.Mode != object.ModeSymlink && !isFile(e.Mode) {
 		return false, fmt.Errorf("%q has the mode %.10q, which Git does not know", name, e.Mode)
 	}
-	body, ok, err := w.object(e.Hash, lacked{kind: object.Blob, name: name})
+	o, ok, err := w.object(e.Hash, lacked{kind: object.Blob, name: name})
 	if err != nil || !ok {
 		return false, wrapName(name, err)
 	}
 	if e.Mode == object.ModeSymlink {
-		return true, w.files.AddSymlink(name, string(body))
+		return true, w.files.AddSymlink(name, string(o.Body()))
 	}
 	executable := strings.Contains("1357", e.Mode[3:4])
-	if w.opts.LFS != LFSPointers {
-		if p, ok := lfs.Parse(body); ok {
+	if w.opts.LFS != LFSPointers && o.Size() < lfs.PointerBytes {
+		if p, ok := lfs.Parse(o.Body()); ok {
 			if _, twice := w.pointers[name]; twice {
 				return false, &source.NameError{Name: name, Reason: "is there twice"}
 			}
@@ -257,7 +261,8 @@ func (w *walk) blob(name string, e object.Entry) (bool, error) {
 			return false, nil
 		}
 	}
-	if err := w.files.AddFile(name, executable, body); err != nil {
+	open := func() ([]byte, error) { return o.Body(), nil }
+	if err := w.files.AddLazyFile(name, executable, int64(o.Size()), open); err != nil {
 		return false, err
 	}
 	return true, w.files.Identify(name, identity(e.Hash))

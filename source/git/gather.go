@@ -108,7 +108,7 @@ func (g *gathering) keepTags(needed object.Set) {
 			return
 		}
 		needed[hash] = o
-		target, err := object.TargetOf(o.Body)
+		target, err := object.TargetOf(o.Body())
 		if err != nil {
 			return
 		}

@@ -64,7 +64,7 @@ func (v *verifier) verify(t tip, objects lookup) ([]source.Signature, error) {
 		if t.tag == "" || !ok || o.Kind != object.Tag {
 			return nil, errNoTag
 		}
-		signed, target, err := v.keys.VerifyTag(o.Body, t.tag, now)
+		signed, target, err := v.keys.VerifyTag(o.Body(), t.tag, now)
 		if err != nil {
 			return nil, err
 		}
@@ -78,7 +78,7 @@ func (v *verifier) verify(t tip, objects lookup) ([]source.Signature, error) {
 		if !ok || o.Kind != object.Commit {
 			return nil, fmt.Errorf("%w: commit %s is not there", source.ErrUnverified, t.commit)
 		}
-		signed, err := v.keys.VerifyCommit(o.Body, now)
+		signed, err := v.keys.VerifyCommit(o.Body(), now)
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +101,7 @@ func leadsTo(target object.Target, commit object.Hash, objects lookup) error {
 			return fmt.Errorf("the tag %s in it is not there", target.Hash)
 		}
 		var err error
-		if target, err = object.TargetOf(o.Body); err != nil {
+		if target, err = object.TargetOf(o.Body()); err != nil {
 			return err
 		}
 	}

@@ -42,7 +42,7 @@ func BenchmarkPlainFilesWarmStart(b *testing.B) {
 	set, dir := manifests(b), b.TempDir()
 	for hash, o := range set {
 		name := filepath.Join(dir, hash.String())
-		if err := os.WriteFile(name, o.Body, 0o600); err != nil {
+		if err := os.WriteFile(name, o.Body(), 0o600); err != nil {
 			b.Fatal(err)
 		}
 	}

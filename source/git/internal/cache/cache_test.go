@@ -19,8 +19,8 @@ func setOf(t testing.TB, bodies ...string) object.Set {
 	t.Helper()
 	set, hasher := object.Set{}, object.NewHasher()
 	for _, body := range bodies {
-		o := object.Object{Kind: object.Blob, Body: []byte(body)}
-		hash, err := hasher.Sum(o.Kind, o.Body)
+		o := object.New(object.Blob, []byte(body))
+		hash, err := hasher.Sum(o.Kind, o.Body())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,8 +32,8 @@ func setOf(t testing.TB, bodies ...string) object.Set {
 // commitOf adds a commit to a set, and returns its hash.
 func commitOf(t testing.TB, set object.Set, text string) object.Hash {
 	t.Helper()
-	o := object.Object{Kind: object.Commit, Body: []byte("tree " + text)}
-	hash, err := object.NewHasher().Sum(o.Kind, o.Body)
+	o := object.New(object.Commit, []byte("tree "+text))
+	hash, err := object.NewHasher().Sum(o.Kind, o.Body())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,8 +71,8 @@ func missing(t testing.TB, r Repository, set object.Set) int {
 		switch {
 		case !ok:
 			n++
-		case got.Kind != want.Kind || !bytes.Equal(got.Body, want.Body):
-			t.Errorf("%s is a %s %.40q, want a %s %.40q", hash, got.Kind, got.Body, want.Kind, want.Body)
+		case got.Kind != want.Kind || !bytes.Equal(got.Body(), want.Body()):
+			t.Errorf("%s is a %s %.40q, want a %s %.40q", hash, got.Kind, got.Body(), want.Kind, want.Body())
 		}
 	}
 	return n

@@ -10,11 +10,11 @@ import (
 	"github.com/gitopskit/gitopskit/source/git/internal/object"
 )
 
-// objectOverhead is about what a kept object costs besides its body: its place in a map and in the lists of records.
+// objectOverhead is about what a kept object costs besides its bytes: its place in a map and in the lists of records.
 const objectOverhead = 128
 
-// Memory returns an empty cache in memory. It holds at most maxBytes: the bodies of a repository's objects, each once,
-// however many records need it, and 128 bytes more for each. Zero or less keeps nothing.
+// Memory returns an empty cache in memory. It holds at most maxBytes: what a repository's objects take as they are held, each
+// once, however many records need it, and 128 bytes more for each. Zero or less keeps nothing.
 func Memory(maxBytes int64) Cache {
 	return &memory{maxBytes: maxBytes, shelves: map[string]*shelf{}}
 }
@@ -114,13 +114,13 @@ func (r memoryRepository) Add(ctx context.Context, record Record, needed object.
 	return nil
 }
 
-func size(o object.Object) int64 { return int64(len(o.Body)) + objectOverhead }
+func size(o object.Object) int64 { return int64(o.Held()) + objectOverhead }
 
 // hold adds a record, and releases what it replaces.
 func (m *memory) hold(key string, record Record, needed object.Set) {
 	s := m.shelves[key]
 	if s == nil {
-		s = &shelf{objects: map[object.Hash]*heldObject{}}
+		s = &shelf{objects: make(map[object.Hash]*heldObject, len(needed))}
 		m.shelves[key] = s
 	}
 	added := &heldRecord{Record: record, key: key, needs: make([]*heldObject, 0, len(needed))}

@@ -86,12 +86,12 @@ func (r *folderRepository) Object(hash object.Hash) (object.Object, bool) {
 		if e == nil {
 			return object.Object{}, false
 		}
-		content, err := e.frame.read(r)
+		err := e.frame.load(r)
 		if err == nil {
 			if e.kind == object.Commit {
 				r.touch(hash)
 			}
-			return object.Object{Kind: e.kind, Body: content[e.at : e.at+e.size : e.at+e.size]}, true
+			return e.object, true
 		}
 		if errors.Is(err, errTooLarge) {
 			return object.Object{}, false
@@ -215,7 +215,7 @@ func (r *folderRepository) Add(ctx context.Context, record Record, needed object
 func (r *folderRepository) add(ctx context.Context, record Record, needed object.Set) error {
 	content := int64(0)
 	for _, o := range needed {
-		if content += int64(len(o.Body)); int64(len(o.Body)) > r.cache.maxBytes || content/mostLoaded > r.cache.maxBytes {
+		if content += int64(o.Size()); int64(o.Size()) > r.cache.maxBytes || content/mostLoaded > r.cache.maxBytes {
 			return errTooLarge
 		}
 	}
@@ -265,7 +265,7 @@ func (r *folderRepository) divide(needed object.Set) (shared []segmentName, miss
 		if e := r.index[hash]; e != nil {
 			useful[e.frame.segment] += weight(e.size)
 		} else {
-			pending += weight(len(o.Body))
+			pending += weight(o.Size())
 		}
 	}
 	smallestFirst := slices.SortedFunc(maps.Keys(useful), func(a, b *segment) int { return cmp.Compare(useful[a], useful[b]) })

@@ -41,6 +41,8 @@ type entry struct {
 	frame *frame
 	at    int // in the frame's content
 	size  int
+	// object is there once the frame has been read.
+	object object.Object
 }
 
 type frame struct {
@@ -50,9 +52,8 @@ type frame struct {
 	size    int   // bytes of content
 	entries []entry
 
-	mu      sync.Mutex
-	loaded  bool
-	content []byte
+	mu     sync.Mutex
+	loaded bool // its entries have their objects
 }
 
 const (
@@ -75,7 +76,7 @@ func writeSegment(ctx context.Context, root *os.Root, hashes []object.Hash, from
 	// Neighbours of one kind and size are often alike, which halves what they take. Trees come together, for walking.
 	slices.SortFunc(hashes, func(a, b object.Hash) int {
 		x, y := from[a], from[b]
-		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(len(x.Body), len(y.Body)), bytes.Compare(a[:], b[:]))
+		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Size(), y.Size()), bytes.Compare(a[:], b[:]))
 	})
 	name, size, err := write(root, segmentKind, "", func(file *os.File) error {
 		encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
@@ -86,8 +87,8 @@ func writeSegment(ctx context.Context, root *os.Root, hashes []object.Hash, from
 		w := segmentWriter{file: file, encoder: encoder, left: maxBytes}
 		for start := 0; start < len(hashes); {
 			end, content := start, 0
-			for end < len(hashes) && (end == start || content+len(from[hashes[end]].Body) <= frameSize) {
-				content += len(from[hashes[end]].Body)
+			for end < len(hashes) && (end == start || content+from[hashes[end]].Size() <= frameSize) {
+				content += from[hashes[end]].Size()
 				end++
 			}
 			if err := ctx.Err(); err != nil {
@@ -122,14 +123,14 @@ func (w *segmentWriter) write(b []byte) error {
 func (w *segmentWriter) frame(hashes []object.Hash, from object.Set) error {
 	w.content = w.content[:0]
 	for _, hash := range hashes {
-		w.content = append(w.content, from[hash].Body...)
+		w.content = append(w.content, from[hash].Body()...)
 	}
 	w.bytes = w.encoder.EncodeAll(w.content, w.bytes[:0])
 	w.index = binary.AppendUvarint(w.index, uint64(len(w.bytes)))
 	w.index = binary.AppendUvarint(w.index, uint64(len(hashes)))
 	for _, hash := range hashes {
 		w.index = append(append(w.index, hash[:]...), byte(from[hash].Kind))
-		w.index = binary.AppendUvarint(w.index, uint64(len(from[hash].Body)))
+		w.index = binary.AppendUvarint(w.index, uint64(from[hash].Size()))
 	}
 	return w.write(w.bytes)
 }
@@ -240,16 +241,34 @@ func (r *indexReader) number(most int64) int {
 	return int(n)
 }
 
-// read returns the frame's content, all of whose hashes have been found right.
-func (f *frame) read(r *folderRepository) ([]byte, error) {
+// load gives the frame's entries their objects, all of whose hashes have been found right.
+func (f *frame) load(r *folderRepository) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.loaded {
-		return f.content, nil
+		return nil
 	}
 	if r.loaded.Add(int64(f.size)) > mostLoaded*r.cache.maxBytes {
-		return nil, errTooLarge
+		return errTooLarge
 	}
+	content, err := f.read(r)
+	if err != nil {
+		return err
+	}
+	hasher, packer := object.NewHasher(), new(object.Packer)
+	for i := range f.entries {
+		e := &f.entries[i]
+		body := content[e.at : e.at+e.size : e.at+e.size]
+		if hash, err := hasher.Sum(e.kind, body); err != nil || hash != e.hash {
+			return errBroken
+		}
+		e.object = packer.Pack(e.kind, body, len(f.entries) > 1)
+	}
+	f.loaded = true
+	return nil
+}
+
+func (f *frame) read(r *folderRepository) ([]byte, error) {
 	root, err := r.cache.open(r.name)
 	if err != nil {
 		return nil, err
@@ -268,12 +287,5 @@ func (f *frame) read(r *folderRepository) ([]byte, error) {
 	if err != nil || len(content) != f.size {
 		return nil, errBroken
 	}
-	hasher := object.NewHasher()
-	for _, e := range f.entries {
-		if hash, err := hasher.Sum(e.kind, content[e.at:e.at+e.size]); err != nil || hash != e.hash {
-			return nil, errBroken
-		}
-	}
-	f.loaded, f.content = true, content
 	return content, nil
 }

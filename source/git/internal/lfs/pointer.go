@@ -16,8 +16,9 @@ type Pointer struct {
 }
 
 const (
-	pointerBytes = 1024 // a pointer is shorter
-	oidDigits    = 64
+	PointerBytes = 1024 // every pointer is shorter
+
+	oidDigits = 64
 
 	// emptyOID is the SHA-256 of nothing.
 	emptyOID = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -28,7 +29,7 @@ const (
 // check out. What has other keys, another order, or bytes more or less is a file like any other. Whether .gitattributes
 // says that a path is in LFS is the caller's question.
 func Parse(blob []byte) (Pointer, bool) {
-	if len(blob) >= pointerBytes || !bytes.HasPrefix(blob, []byte("version https://")) {
+	if len(blob) >= PointerBytes || !bytes.HasPrefix(blob, []byte("version https://")) {
 		return Pointer{}, false
 	}
 	var p Pointer

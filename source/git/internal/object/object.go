@@ -51,12 +51,6 @@ func (k Kind) String() string {
 	return "object of the unknown kind " + strconv.Itoa(int(k))
 }
 
-// An Object is a commit, a tree, a blob or a tag. Its body is never changed.
-type Object struct {
-	Kind Kind
-	Body []byte
-}
-
 // A Set is objects by their hashes.
 type Set map[Hash]Object
 

@@ -9,10 +9,11 @@ import (
 // An entry is an object as it lies in a pack. What it says besides its offset is guarded by the pack, from when it was sent
 // to the workers on.
 type entry struct {
-	offset int64       // in the pack
-	kind   object.Kind // 0 while it is a delta without its base
-	body   []byte      // while it has no kind, a patch
-	slab   *slab       // which has the patch, or nil
+	offset int64 // in the pack
+	// Until it is settled, the object has the bytes that came; those of a delta are a patch, and of no kind.
+	object  object.Object
+	settled bool
+	slab    *slab // which has what came, or nil
 	// The base of a delta: an earlier entry, or what has a hash. They stay as they are.
 	base *entry
 	hash *object.Hash

@@ -107,10 +107,11 @@ func (r *packRepository) objects(hashes []object.Hash) object.Set {
 		if _, err := fmt.Fscanf(out, "%s %s %d\n", &name, &kind, &size); err != nil || name != hash.String() {
 			r.tb.Fatalf("git has no object %s: %s, %v", hash, name, err)
 		}
-		o := object.Object{Body: make([]byte, size)}
-		for o.Kind = object.Commit; o.Kind.String() != kind; o.Kind++ {
+		o := object.New(object.Commit, make([]byte, size))
+		for o.Kind.String() != kind {
+			o.Kind++
 		}
-		if _, err := io.ReadFull(out, o.Body); err != nil {
+		if _, err := io.ReadFull(out, o.Body()); err != nil {
 			r.tb.Fatal(err)
 		}
 		out.Discard(1)
@@ -159,7 +160,7 @@ func BenchmarkRead(b *testing.B) {
 				}
 				var sum int64
 				for _, o := range set {
-					sum += int64(len(o.Body))
+					sum += int64(o.Size())
 				}
 				b.SetBytes(sum)
 			}

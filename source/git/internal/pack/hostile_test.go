@@ -66,7 +66,7 @@ func TestReadPackWithAnyByteFlipped(t *testing.T) {
 		}
 		trueHashes(t, got)
 		for hash, o := range want {
-			if g, ok := got[hash]; ok && !bytes.Equal(g.Body, o.Body) {
+			if g, ok := got[hash]; ok && !bytes.Equal(g.Body(), o.Body()) {
 				t.Fatalf("byte %d: %s has another body", n, hash)
 			}
 		}
@@ -77,10 +77,10 @@ func trueHashes(t *testing.T, set object.Set) (sum int64) {
 	t.Helper()
 	hasher := object.NewHasher()
 	for hash, o := range set {
-		if true, err := hasher.Sum(o.Kind, o.Body); err != nil || true != hash {
+		if true, err := hasher.Sum(o.Kind, o.Body()); err != nil || true != hash {
 			t.Errorf("%s is %s, %v", hash, true, err)
 		}
-		sum += int64(len(o.Body))
+		sum += int64(o.Size())
 	}
 	return sum
 }

@@ -126,7 +126,7 @@ func hashPart(base, patch string) part {
 func setOf(bodies ...string) object.Set {
 	set := make(object.Set)
 	for _, body := range bodies {
-		set[blobHash(body)] = object.Object{Kind: object.Blob, Body: []byte(body)}
+		set[blobHash(body)] = object.New(object.Blob, []byte(body))
 	}
 	return set
 }

@@ -140,7 +140,7 @@ func (p *pack) scan(ctx context.Context, s *stream, batches chan<- []entry) erro
 		if err := d.entry(e); err != nil {
 			return err
 		}
-		if bytes += len(e.body); bytes >= batchBytes || p.entries.unsent() >= batchObjects {
+		if bytes += e.object.Size(); bytes >= batchBytes || p.entries.unsent() >= batchObjects {
 			p.entries.send(batches)
 			bytes = 0
 		}

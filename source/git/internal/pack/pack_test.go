@@ -24,8 +24,8 @@ func sameSet(t *testing.T, got, want object.Set) {
 		t.Errorf("got %d objects, want %d", len(got), len(want))
 	}
 	for hash, o := range want {
-		if g, ok := got[hash]; !ok || g.Kind != o.Kind || !bytes.Equal(g.Body, o.Body) {
-			t.Errorf("%s: got a %s of %d bytes (%v), want a %s of %d", hash, g.Kind, len(g.Body), ok, o.Kind, len(o.Body))
+		if g, ok := got[hash]; !ok || g.Kind != o.Kind || !bytes.Equal(g.Body(), o.Body()) {
+			t.Errorf("%s: got a %s of %d bytes (%v), want a %s of %d", hash, g.Kind, g.Size(), ok, o.Kind, o.Size())
 		}
 	}
 }
@@ -71,8 +71,8 @@ func TestReadKeepsKinds(t *testing.T) {
 	}
 	for kind, body := range map[object.Kind]string{object.Tag: "tag", object.Commit: "commit", object.Tree: "tree 2"} {
 		hash, err := object.NewHasher().Sum(kind, []byte(body))
-		if o := got[hash]; err != nil || o.Kind != kind || string(o.Body) != body {
-			t.Errorf("%s: got %s %q, %v", kind, o.Kind, o.Body, err)
+		if o := got[hash]; err != nil || o.Kind != kind || string(o.Body()) != body {
+			t.Errorf("%s: got %s %q, %v", kind, o.Kind, o.Body(), err)
 		}
 	}
 }

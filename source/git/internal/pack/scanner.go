@@ -12,7 +12,7 @@ type scanner struct {
 	*inflater
 	pack *pack
 	read int64 // bytes that were decompressed
-	slab *slab // where patches are put now
+	slab *slab // where is put what comes now
 }
 
 // entry reads the next one into e, which is the last of the pack's.
@@ -24,7 +24,7 @@ func (d *scanner) entry(e *entry) error {
 	}
 	switch kind {
 	case object.Commit, object.Tree, object.Blob, object.Tag:
-		e.kind = kind
+		e.object.Kind = kind
 	case offsetDelta:
 		err = d.offsetBase(e)
 	case hashDelta:
@@ -42,13 +42,10 @@ func (d *scanner) entry(e *entry) error {
 	if err != nil {
 		return err
 	}
-	e.body = body
-	switch {
-	case borrowed && e.kind == 0:
-		d.putPatch(e, body)
-	case borrowed:
-		e.body = bytes.Clone(body)
+	if borrowed {
+		body = d.put(e, body)
 	}
+	e.object = object.New(e.object.Kind, body)
 	return nil
 }
 

@@ -7,24 +7,24 @@ import (
 
 const (
 	slabSize = 64 << 10
-	// maxSlabPatch is the largest patch that goes into a slab.
-	maxSlabPatch = slabSize / 4
+	// maxInSlab is how much of one entry goes into a slab at most.
+	maxInSlab = slabSize / 4
 )
 
-// A slab is memory for patches, most of which are applied soon after they came: it is used again when all of them have been.
+// A slab is memory for what entries bring, most of which are settled soon after they came: it is used again when all of them
+// have been.
 type slab struct {
 	buf  []byte
 	used int          // of the reading goroutine
-	live atomic.Int64 // patches, and the reading goroutine while it puts more there
+	live atomic.Int64 // entries, and the reading goroutine while it puts more there
 }
 
-// putPatch copies a patch to where it stays until it is applied.
-func (d *scanner) putPatch(e *entry, patch []byte) {
-	if len(patch) > maxSlabPatch {
-		e.body = bytes.Clone(patch)
-		return
+// put copies what an entry brings to where it stays until the entry is settled.
+func (d *scanner) put(e *entry, body []byte) []byte {
+	if len(body) > maxInSlab {
+		return bytes.Clone(body)
 	}
-	if d.slab == nil || len(patch) > len(d.slab.buf)-d.slab.used {
+	if d.slab == nil || len(body) > len(d.slab.buf)-d.slab.used {
 		d.pack.drop(d.slab)
 		d.slab, _ = d.pack.slabs.Get().(*slab)
 		if d.slab == nil {
@@ -34,9 +34,11 @@ func (d *scanner) putPatch(e *entry, patch []byte) {
 		d.slab.live.Store(1)
 	}
 	s := d.slab
-	e.slab, e.body = s, s.buf[s.used:s.used+len(patch)]
-	s.used += copy(e.body, patch)
+	start := s.used
+	s.used += copy(s.buf[start:], body)
 	s.live.Add(1)
+	e.slab = s
+	return s.buf[start:s.used]
 }
 
 // drop says that one of those who use a slab, which may be nil, is done with it.

@@ -11,6 +11,9 @@ type worker struct {
 	*pack
 	ctx    context.Context
 	hasher *object.Hasher
+	packer object.Packer
+	// Where the base of a delta is decoded, and where what comes out is made.
+	from, to []byte
 	// stack is what can be done now: a chain of deltas may be too long for recursion.
 	stack []ready
 }
@@ -22,7 +25,7 @@ type ready struct {
 }
 
 func newWorker(ctx context.Context, p *pack) *worker {
-	return &worker{pack: p, ctx: ctx, hasher: object.NewHasher()}
+	return &worker{pack: p, ctx: ctx, hasher: object.NewHasher(), from: make([]byte, 0, object.MaxPacked), to: make([]byte, 0, scratchSize)}
 }
 
 // settle does what can be done with an entry that just came, and what waited for that.
@@ -31,7 +34,7 @@ func (w *worker) settle(e *entry) error {
 		return err
 	}
 	if e.isWhole() {
-		if err := w.finish(e, object.Object{Kind: e.kind, Body: e.body}); err != nil {
+		if err := w.finish(e, e.object.Kind, e.object.Body(), e.slab != nil); err != nil {
 			return err
 		}
 		return w.unwind()
@@ -77,17 +80,17 @@ func (w *worker) baseOf(e *entry) (object.Object, bool) {
 		}
 		return base, ok
 	}
-	if e.base.kind == 0 {
+	if !e.base.settled {
 		e.next, e.base.waiting = e.base.waiting, e
 		return object.Object{}, false
 	}
-	return object.Object{Kind: e.base.kind, Body: e.base.body}, true
+	return e.base.object, true
 }
 
 // apply makes an object out of a delta.
 func (w *worker) apply(e *entry, base object.Object) error {
-	from, to, instructions, ok := sizes(e.body)
-	if !ok || from != uint64(len(base.Body)) {
+	from, to, instructions, ok := sizes(e.object.Body())
+	if !ok || from != uint64(base.Size()) {
 		return &FormatError{Offset: e.offset, Problem: "a delta that is not for its base"}
 	}
 	w.mu.Lock()
@@ -100,25 +103,30 @@ func (w *worker) apply(e *entry, base object.Object) error {
 	if to > trusted && made(instructions) != to {
 		return &FormatError{Offset: e.offset, Problem: "a delta that is malformed"}
 	}
-	body, ok := patched(make([]byte, 0, to), base.Body, instructions)
+	out := w.to
+	if to > scratchSize {
+		out = make([]byte, 0, to)
+	}
+	body, ok := patched(out[:0:to], base.BodyIn(w.from), instructions)
 	if !ok || len(body) != int(to) {
 		return &FormatError{Offset: e.offset, Problem: "a delta that is malformed"}
 	}
-	w.drop(e.slab)
-	e.slab = nil
-	return w.finish(e, object.Object{Kind: base.Kind, Body: body})
+	return w.finish(e, base.Kind, body, to <= scratchSize)
 }
 
-// finish keeps an object, and puts the deltas that wait for it on the stack.
-func (w *worker) finish(e *entry, o object.Object) error {
-	hash, err := w.hasher.Sum(o.Kind, o.Body)
+// finish keeps the object that an entry turned out to be, and puts the deltas that wait for it on the stack. A body that is
+// lent is used for something else then.
+func (w *worker) finish(e *entry, kind object.Kind, body []byte, lent bool) error {
+	hash, err := w.hasher.Sum(kind, body)
 	if err != nil {
 		return err
 	}
+	o := w.packer.Pack(kind, body, lent)
+	w.drop(e.slab)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if e.isWhole() {
-		if err := w.admit(&w.held, uint64(len(o.Body))); err != nil {
+		if err := w.admit(&w.held, uint64(len(body))); err != nil {
 			return err
 		}
 	}
@@ -128,7 +136,7 @@ func (w *worker) finish(e *entry, o object.Object) error {
 		w.objects[hash] = o
 	}
 	w.left--
-	e.kind, e.body = o.Kind, o.Body
+	e.object, e.settled, e.slab = o, true, nil
 	w.push(e.waiting, o)
 	e.waiting = nil
 	if len(w.refs) > 0 {
