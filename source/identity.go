@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
-	"strings"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -54,21 +53,17 @@ func (t *Tree) Identify(name, identity string) error {
 	}
 	n := t.root
 	if name != "." {
-		for element := range strings.SplitSeq(name, "/") {
-			n = n.children[element]
-			if n == nil {
-				return &NameError{Name: name, Reason: "is not there, and gets an identity"}
-			}
-		}
+		n = t.at(name)
 	}
 	switch {
+	case n == nil:
+		return &NameError{Name: name, Reason: "is not there, and gets an identity"}
 	case n.mode.Type() == fs.ModeSymlink:
 		return &NameError{Name: name, Reason: "is a symbolic link, which has no identity but its target's"}
 	case n.identity != "":
 		return &NameError{Name: name, Reason: "is there twice: it gets a second identity"}
-	case identity != "":
-		n.identity = n.kind() + identity
 	}
+	n.identity = identity
 	return nil
 }
 
@@ -82,7 +77,7 @@ func (n *node) kind() string {
 // An identifying node finds its identity out once.
 type identifying struct {
 	once     sync.Once
-	identity string // empty until it is told or found out, and for good where it is not known
+	identity string // without the kind; empty until it is told or found out, and for good where it is not known
 }
 
 func (n *node) identify() string {
@@ -93,18 +88,21 @@ func (n *node) identify() string {
 			n.identity = n.identifyFolder()
 		case n.held:
 			if body, err := n.read(); err == nil {
-				n.identity = n.kind() + digest.FromBytes(body).String()
+				n.identity = digest.FromBytes(body).String()
 			}
 		}
 	})
-	return n.identity
+	if n.identity == "" {
+		return ""
+	}
+	return n.kind() + n.identity
 }
 
 // identifyFolder is as deep as the tree, which Limits bound.
 func (n *node) identifyFolder() string {
 	sum := sha256.New()
 	for _, e := range n.entries {
-		child := n.children[e.Name()]
+		child := e.(*node)
 		what := child.target
 		if child.mode.Type() != fs.ModeSymlink {
 			if what = child.identify(); what == "" {
@@ -113,7 +111,7 @@ func (n *node) identifyFolder() string {
 		}
 		fmt.Fprintf(sum, "%o %q %q\n", uint32(child.mode), child.name, what)
 	}
-	return n.kind() + digest.NewDigest(digest.SHA256, sum).String()
+	return digest.NewDigest(digest.SHA256, sum).String()
 }
 
 // Identity implements [IdentityFS].

@@ -48,8 +48,8 @@ func (w *walk) step(follow bool) error {
 		w.stack = w.stack[:len(w.stack)-1]
 		return nil
 	}
-	child, ok := here.children[element]
-	if !ok {
+	child := here.child(element)
+	if child == nil {
 		return here.absent(element)
 	}
 	if child.mode.Type() == fs.ModeSymlink && (follow || len(w.todo) > 0) {

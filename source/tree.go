@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -18,13 +17,17 @@ type Tree struct {
 	count  int   // nodes without the root
 	bytes  int64 // of all files
 	sealed bool
+	// The folder that something was added to last, where the next one often goes, and its path, of the root none.
+	last     *node
+	lastPath string
 }
 
 var errSealed = errors.New("adding to a tree that is a snapshot already")
 
 // NewTree returns an empty Tree.
 func NewTree(limits Limits) *Tree {
-	return &Tree{limits: limits.WithDefaults(), root: newFolder(".")}
+	root := newFolder(".")
+	return &Tree{limits: limits.WithDefaults(), root: root, last: root}
 }
 
 // AddFile adds a regular file under a slash-separated path. The tree keeps body, which must not change any more.
@@ -106,6 +109,32 @@ func (t *Tree) crossed(option string, limit int64, name string) error {
 
 // insert makes the folders that name needs, and puts n there.
 func (t *Tree) insert(name string, n *node) error {
+	parent, element := split(name)
+	if parent != t.lastPath {
+		folder, err := t.folder(name)
+		if err != nil {
+			return err
+		}
+		t.last, t.lastPath = folder, parent
+	}
+	n.name = element
+	if other := t.last.children[n.name]; other != nil {
+		if other.mode.IsDir() && !n.mode.IsDir() {
+			return &NameError{Name: name, Reason: fmt.Sprintf("is a file and a folder, with %q in it", other.any())}
+		}
+		return &NameError{Name: name, Reason: "is there twice"}
+	}
+	return t.put(t.last, n)
+}
+
+// split returns the path of the folder that name is in, which is empty for the root, and the last element.
+func split(name string) (parent, element string) {
+	i := strings.LastIndexByte(name, '/')
+	return name[:max(i, 0)], name[i+1:]
+}
+
+// folder makes the folders on the way to name, and returns the last of them.
+func (t *Tree) folder(name string) (*node, error) {
 	folder := t.root
 	for i := range len(name) {
 		if name[i] != '/' {
@@ -116,22 +145,29 @@ func (t *Tree) insert(name string, n *node) error {
 		if !ok {
 			next = newFolder(element)
 			if err := t.put(folder, next); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		if !next.mode.IsDir() {
-			return &NameError{Name: name, Reason: fmt.Sprintf("has to be in %q, which is not a folder", name[:i])}
+			return nil, &NameError{Name: name, Reason: fmt.Sprintf("has to be in %q, which is not a folder", name[:i])}
 		}
 		folder = next
 	}
-	n.name = name[strings.LastIndexByte(name, '/')+1:]
-	if other, ok := folder.children[n.name]; ok {
-		if other.mode.IsDir() && !n.mode.IsDir() {
-			return &NameError{Name: name, Reason: fmt.Sprintf("is a file and a folder, with %q in it", other.any())}
-		}
-		return &NameError{Name: name, Reason: "is there twice"}
+	return folder, nil
+}
+
+// at returns what is under a name, or nil.
+func (t *Tree) at(name string) *node {
+	if parent, element := split(name); parent == t.lastPath {
+		return t.last.children[element]
 	}
-	return t.put(folder, n)
+	n := t.root
+	for element := range strings.SplitSeq(name, "/") {
+		if n = n.children[element]; n == nil {
+			return nil
+		}
+	}
+	return n
 }
 
 func (t *Tree) put(folder, n *node) error {
@@ -151,8 +187,8 @@ type node struct {
 	target   string                 // of a link
 	open     func() ([]byte, error) // of a file
 	held     bool                   // what open brings is in memory
-	children map[string]*node       // of a folder
-	entries  []fs.DirEntry          // of a sealed folder: the children by name
+	children map[string]*node       // of a folder that is not sealed
+	entries  []fs.DirEntry          // of a sealed folder: the children as nodes, by name
 	withheld map[string]error       // of a folder: what is not among the children, and why
 	identifying
 }
@@ -170,11 +206,24 @@ func (n *node) any() string {
 }
 
 func (n *node) seal() {
-	for _, name := range slices.Sorted(maps.Keys(n.children)) {
-		child := n.children[name]
-		n.entries = append(n.entries, fs.FileInfoToDirEntry(child))
+	n.entries = make([]fs.DirEntry, 0, len(n.children))
+	for _, child := range n.children {
+		n.entries = append(n.entries, child)
 		if child.mode.IsDir() {
 			child.seal()
 		}
 	}
+	slices.SortFunc(n.entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	n.children = nil
+}
+
+// child returns what a sealed folder has under a name, or nil.
+func (n *node) child(name string) *node {
+	i, ok := slices.BinarySearchFunc(n.entries, name, func(e fs.DirEntry, name string) int {
+		return strings.Compare(e.Name(), name)
+	})
+	if !ok {
+		return nil
+	}
+	return n.entries[i].(*node)
 }

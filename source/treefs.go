@@ -9,13 +9,17 @@ import (
 	"time"
 )
 
-// A node is its own fs.FileInfo.
+// A node is its own fs.FileInfo and fs.DirEntry.
 func (n *node) Name() string       { return n.name }
 func (n *node) Size() int64        { return n.size }
 func (n *node) Mode() fs.FileMode  { return n.mode }
 func (n *node) ModTime() time.Time { return time.Time{} }
 func (n *node) IsDir() bool        { return n.mode.IsDir() }
 func (n *node) Sys() any           { return nil }
+func (n *node) Type() fs.FileMode  { return n.mode.Type() }
+func (n *node) String() string     { return fs.FormatDirEntry(n) }
+
+func (n *node) Info() (fs.FileInfo, error) { return n, nil }
 
 func (n *node) read() ([]byte, error) {
 	if n.open == nil {

@@ -1,8 +1,10 @@
 package git
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -151,11 +153,14 @@ func (w *walk) folder(name string, hash object.Hash, rules source.IgnoreRules, d
 }
 
 // identity is told apart from a plain SHA-1 of the content: Git hashes a header, too.
-func identity(hash object.Hash) string { return "git-sha1:" + hash.String() }
+func identity(hash object.Hash) string {
+	text := hex.AppendEncode(append(make([]byte, 0, 64), "git-sha1:"...), hash[:])
+	return string(text)
+}
 
 // rules adds those of the folder's own ignore file, if that is a file.
 func (w *walk) rules(folder string, body []byte, rules source.IgnoreRules) (source.IgnoreRules, error) {
-	if w.opts.NoIgnoreFiles {
+	if w.opts.NoIgnoreFiles || !bytes.Contains(body, []byte(source.IgnoreFile)) {
 		return rules, nil
 	}
 	for len(body) > 0 {

@@ -76,7 +76,10 @@ func (w *walk) submodule(name string, e object.Entry, rules source.IgnoreRules) 
 // readModules finds the root's .gitmodules, which counts whether it is wanted or not.
 func (w *walk) readModules(root object.Hash) error {
 	o, ok := w.find(root)
-	for body := o.Body; ok && len(body) > 0; {
+	if !ok {
+		return nil
+	}
+	for body := o.Body(); len(body) > 0; {
 		e, rest, err := object.NextEntry(body)
 		if err != nil {
 			return err
@@ -87,7 +90,10 @@ func (w *walk) readModules(root object.Hash) error {
 		if !isFile(e.Mode) {
 			return &source.NameError{Name: modulesFile, Reason: "is not a regular file"}
 		}
-		w.modules, _, err = w.object(e.Hash, lacked{kind: object.Blob, name: modulesFile})
+		text, ok, err := w.object(e.Hash, lacked{kind: object.Blob, name: modulesFile})
+		if ok {
+			w.modules = text.Body()
+		}
 		return err
 	}
 	return nil

@@ -64,6 +64,7 @@ func (e Entry) IsFolder() bool { return e.Mode == ModeFolder || e.Mode == "0"+Mo
 
 // The modes of entries. Files have others too, which start with 100.
 const (
+	ModeFile      = "100644"
 	ModeFolder    = "40000"
 	ModeSymlink   = "120000"
 	ModeSubmodule = "160000"
@@ -77,7 +78,18 @@ func NextEntry(body []byte) (Entry, []byte, error) {
 	if !ok || !found || len(rest) < len(e.Hash) {
 		return e, nil, errors.New("malformed tree")
 	}
-	e.Mode, e.Name = string(mode), string(name)
+	e.Mode, e.Name = modeOf(mode), string(name)
 	copy(e.Hash[:], rest)
 	return e, rest[len(e.Hash):], nil
+}
+
+// modeOf takes no memory for the modes that nearly all entries have.
+func modeOf(mode []byte) string {
+	switch string(mode) {
+	case ModeFile:
+		return ModeFile
+	case ModeFolder:
+		return ModeFolder
+	}
+	return string(mode)
 }
