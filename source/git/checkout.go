@@ -23,6 +23,7 @@ type checkout struct {
 	files      fs.FS
 	signatures []source.Signature
 	visited    map[string]bool // as visits have it
+	needed     int             // how many objects it needed
 }
 
 // A lookup finds an object that is here.

@@ -25,6 +25,7 @@ type gathering struct {
 	tip        tip
 	repository cache.Repository
 	fresh      object.Set
+	needed     int  // how many objects the last commit needed
 	whole      bool // everything was asked for
 	signatures []source.Signature
 	visits     *visits
@@ -72,6 +73,7 @@ func (g *gathering) walk(ctx context.Context) (*walk, error) {
 	lacked := ""
 	for range maxRounds {
 		w := g.newWalk(ctx, g.find)
+		w.needed = make(object.Set, max(len(g.fresh), g.needed)) // it would take twice as much while it grows
 		if err := w.commit(g.tip.commit, g.rules); err != nil {
 			return nil, err
 		}
@@ -249,7 +251,11 @@ func (g *gathering) bringLacking(ctx context.Context, w *walk) error {
 // bring asks for a pack and keeps its objects.
 func (g *gathering) bring(ctx context.Context, q wire.Request, hashes bool) error {
 	objects, _, err := g.remote.pack(ctx, need{Request: q, hashes: hashes, base: g.find})
-	maps.Copy(g.fresh, objects)
+	if len(g.fresh) == 0 && objects != nil {
+		g.fresh = objects
+	} else {
+		maps.Copy(g.fresh, objects)
+	}
 	return err
 }
 

@@ -158,6 +158,16 @@ func (s *Source) latest(t tip) *checkout {
 	return s.last
 }
 
+// lastNeeded is how many objects the last checkout needed.
+func (s *Source) lastNeeded() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == nil {
+		return 0
+	}
+	return s.last.needed
+}
+
 // content returns the tip's files, downloading what is not here.
 func (s *Source) content(ctx context.Context, remote *remote, tip tip) (*checkout, error) {
 	if last := s.latest(tip); last != nil {
@@ -173,7 +183,7 @@ func (s *Source) content(ctx context.Context, remote *remote, tip tip) (*checkou
 		return last, nil // another goroutine has fetched it meanwhile
 	}
 	g := s.gathering(remote, tip)
-	g.visits = s.newVisits()
+	g.visits, g.needed = s.newVisits(), s.lastNeeded()
 	w, err := g.locked(ctx)
 	if err != nil {
 		return nil, err
@@ -182,7 +192,7 @@ func (s *Source) content(ctx context.Context, remote *remote, tip tip) (*checkou
 		return nil, err
 	}
 	made := &checkout{commit: tip.commit, want: tip.want, files: w.files.FS(), signatures: g.signatures}
-	made.visited = g.visits.now
+	made.visited, made.needed = g.visits.now, len(w.needed)
 	s.mu.Lock()
 	s.last = made
 	s.mu.Unlock()

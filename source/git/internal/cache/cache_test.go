@@ -373,3 +373,39 @@ func bytesIn(t testing.TB, dir string) (total int64) {
 	}
 	return total
 }
+
+func TestMemoryCountsWhatIsHeld(t *testing.T) {
+	body, packer := bytes.Repeat([]byte("kind: ConfigMap\n"), 1000), new(object.Packer)
+	for name, tt := range map[string]struct {
+		object object.Object
+		want   int // records
+	}{
+		"as it is": {object.New(object.Blob, body), 0},
+		"packed":   {packer.Pack(object.Blob, body, true), 1},
+	} {
+		r := Memory(int64(len(body))).Repository("r")
+		set := object.Set{}
+		for hash := range setOf(t, string(body)) {
+			set[hash] = tt.object
+		}
+		add(t, r, Record{Commit: commitOf(t, set, "x")}, set)
+		if got := recordsOf(t, r); len(got) != tt.want {
+			t.Errorf("%s: %d records, want %d", name, len(got), tt.want)
+		}
+	}
+}
+
+func TestFolderGivesObjectsThatHoldLittle(t *testing.T) {
+	set := setOf(t, string(bytes.Repeat([]byte("kind: ConfigMap\n"), 1000)), string(bytes.Repeat([]byte("kind: Secret\n"), 100_000)))
+	c := openFolder(t, t.TempDir(), 1<<30)
+	add(t, c.Repository("r"), Record{}, set)
+	r := c.Repository("r")
+	if n := missing(t, r, set); n > 0 {
+		t.Fatalf("%d objects are missing", n)
+	}
+	for hash, o := range set {
+		if got, _ := r.Object(hash); o.Size() <= object.MaxPacked && got.Held() > o.Size()/10 {
+			t.Errorf("%d bytes are held for %d", got.Held(), o.Size())
+		}
+	}
+}

@@ -6,8 +6,8 @@ import (
 	"github.com/klauspost/compress/s2"
 )
 
-// An Object is a commit, a tree, a blob or a tag. It does not change, and any number of goroutines may use it at once. Manifests
-// are a third as large where they are packed, and decoded at gigabytes a second.
+// An Object is a commit, a tree, a blob or a tag. It does not change, and any number of goroutines may use it at once.
+// Manifests are a third as large where they are packed, and decoded at gigabytes a second.
 type Object struct {
 	Kind   Kind
 	packed bool

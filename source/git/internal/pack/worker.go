@@ -25,7 +25,10 @@ type ready struct {
 }
 
 func newWorker(ctx context.Context, p *pack) *worker {
-	return &worker{pack: p, ctx: ctx, hasher: object.NewHasher(), from: make([]byte, 0, object.MaxPacked), to: make([]byte, 0, scratchSize)}
+	return &worker{
+		pack: p, ctx: ctx, hasher: object.NewHasher(),
+		from: make([]byte, 0, object.MaxPacked), to: make([]byte, 0, scratchSize),
+	}
 }
 
 // settle does what can be done with an entry that just came, and what waited for that.

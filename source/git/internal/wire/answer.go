@@ -154,9 +154,9 @@ func (a *Answer) next() error {
 		_, err = a.lines.Discard(n - 1)
 		return unexpected(err)
 	case 3:
-		text := a.lines.line[:n-1]
-		if _, err := io.ReadFull(a.lines, text); err != nil {
-			return unexpected(err)
+		text, err := a.lines.take(n - 1)
+		if err != nil {
+			return err
 		}
 		return remoteError(text)
 	}

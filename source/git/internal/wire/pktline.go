@@ -36,13 +36,13 @@ const (
 )
 
 // A lineReader reads pkt-lines: four hexadecimal digits that say how long the line is with them, and the line.
-type lineReader struct {
-	*bufio.Reader
-	line [65520]byte
-}
+type lineReader struct{ *bufio.Reader }
+
+// maxLine is how long a line may be, with its digits.
+const maxLine = 65520
 
 func newLineReader(r io.Reader) *lineReader {
-	return &lineReader{Reader: bufio.NewReaderSize(r, 64<<10)}
+	return &lineReader{bufio.NewReaderSize(r, maxLine)} // so that there is room for any line
 }
 
 // head reads a line's length, without the digits.
@@ -53,7 +53,7 @@ func (r *lineReader) head() (int, mark, error) {
 	}
 	n, err := strconv.ParseUint(string(digits[:]), 16, 16)
 	switch {
-	case err != nil || n == 3 || n > uint64(len(r.line)):
+	case err != nil || n == 3 || n > maxLine:
 		return 0, 0, fmt.Errorf("%w: %q is not the length of a line", ErrMalformed, digits)
 	case n < 3:
 		return 0, mark(n + 1), nil
@@ -67,14 +67,24 @@ func (r *lineReader) next() ([]byte, mark, error) {
 	if err != nil || what != data {
 		return nil, what, err
 	}
-	line := r.line[:n]
-	if _, err := io.ReadFull(r, line); err != nil {
-		return nil, data, unexpected(err)
+	line, err := r.take(n)
+	if err != nil {
+		return nil, data, err
 	}
 	if text, ok := strings.CutPrefix(string(line[:min(n, 4)]), "ERR "); ok && text == "" {
 		return nil, data, remoteError(line[4:])
 	}
 	return line, data, nil
+}
+
+// take returns the next n bytes, of one line, which are good until the next ones are read.
+func (r *lineReader) take(n int) ([]byte, error) {
+	line, err := r.Peek(n)
+	if err != nil {
+		return nil, unexpected(err)
+	}
+	_, err = r.Discard(n)
+	return line, err
 }
 
 // text is next for lines that are text and may end in a line feed.
