@@ -219,7 +219,8 @@ func TestCredentialsDoNotFollowARedirect(t *testing.T) {
 	defer home.Close()
 	give := &giver{give: []git.Credential{{Token: "hunter2"}}}
 	for name, opts := range map[string]git.Options{
-		"basic": {Username: "reader", Password: "hunter2"}, "token": {Token: "hunter2"}, "function": {Credentials: give.credential},
+		"basic": {Username: "reader", Password: "hunter2"}, "token": {Token: "hunter2"},
+		"function": {Credentials: give.credential},
 	} {
 		t.Run(name, func(t *testing.T) {
 			opts.Transport = home.Client().Transport

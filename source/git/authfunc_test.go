@@ -53,7 +53,10 @@ func (g *giver) take(t *testing.T, url string) []bool {
 }
 
 // loginWays are a server's ways in, with a function that makes a credential of a password.
-func loginWays(t *testing.T, f func(t *testing.T, repo *testbed.Repository, url string, opts git.Options, as func(string) git.Credential)) {
+func loginWays(
+	t *testing.T,
+	f func(t *testing.T, repo *testbed.Repository, url string, opts git.Options, as func(string) git.Credential),
+) {
 	for name, as := range map[string]func(string) git.Credential{
 		"https": func(p string) git.Credential { return git.Credential{Username: "reader", Password: p} },
 		"ssh":   func(p string) git.Credential { return git.Credential{Username: "reader", Password: p} },

@@ -115,7 +115,7 @@ func TestNewErrors(t *testing.T) {
 		"LFS":             {good, git.Options{LFS: "x"}, "Options.LFS"},
 		"no keys":         {good, git.Options{Verify: git.Verification{Commit: true}}, "has no keys"},
 		"no object":       {good, git.Options{Verify: git.Verification{SSH: []byte("x")}}, "set Commit or Tag"},
-		"keys":            {good, git.Options{Verify: git.Verification{Tag: true, SSH: []byte("x")}}, "Options.Verify"},
+		"keys":            {good, git.Options{Verify: git.Verification{Commit: true, SSH: []byte("x")}}, "Options.Verify: SSH keys"},
 		"short commit":    {good, git.Options{AllowPlainHTTP: true, Commit: "855f77"}, "40 lower-case"},
 		"short reference": {good, git.Options{AllowPlainHTTP: true, Reference: "main"}, "refs/"},
 		"CA":              {good, git.Options{AllowPlainHTTP: true, CA: []byte("x")}, "no PEM certificate"},

@@ -46,6 +46,9 @@ func (g *gathering) find(hash object.Hash) (object.Object, bool) {
 
 // gather needs the lock of the repository.
 func (g *gathering) gather(ctx context.Context) (*walk, error) {
+	if err := g.verifier.unsignable(g.tip); err != nil {
+		return nil, err
+	}
 	if !g.has(g.tip.commit) || g.verifier.tag && !g.has(g.tip.want) {
 		if err := g.bringTip(ctx); err != nil {
 			return nil, err
@@ -173,6 +176,18 @@ func (g *gathering) bringTip(ctx context.Context) error {
 
 // checkTip holds what a server says of a tag against the tag.
 func (g *gathering) checkTip() error {
+	if o, ok := g.find(g.tip.want); ok && o.Kind == object.Tag {
+		target, err := object.TargetOf(o.Body())
+		if err == nil {
+			err = leadsTo(target, g.tip.commit, g.find)
+		}
+		if err != nil && g.verifier.tag {
+			err = fmt.Errorf("%w: %w", source.ErrUnverified, err)
+		}
+		if err != nil {
+			return fmt.Errorf("tag %q: %w", g.tip.tag, err)
+		}
+	}
 	if !g.has(g.tip.commit) {
 		return fmt.Errorf("commit %s: %w", g.tip.commit, errIncomplete)
 	}
@@ -186,8 +201,9 @@ func (g *gathering) haves(ctx context.Context) ([]object.Hash, error) {
 		return nil, err
 	}
 	var commits []object.Hash
+	here := g.has(g.tip.commit) // and only its tag is not
 	for _, r := range records {
-		if r.Scope == g.scopeKey() && r.Commit != g.tip.commit && !slices.Contains(commits, r.Commit) && len(commits) < maxHaves {
+		if r.Scope == g.scopeKey() && (r.Commit != g.tip.commit || here) && !slices.Contains(commits, r.Commit) && len(commits) < maxHaves {
 			commits = append(commits, r.Commit)
 		}
 	}

@@ -128,8 +128,18 @@ func (o Options) validate() error {
 		return errors.New("Options.Credentials excludes the other fields with credentials")
 	case o.Token != "" && o.Username+o.Password != "":
 		return errors.New("Options.Token excludes Username and Password")
+	case o.Verify.Tag && !o.namesTag():
+		return errors.New("Options.Verify.Tag wants a tag, and none is named: set Tag, SemVer or a Reference below refs/tags/")
 	}
 	return o.Verify.validate()
+}
+
+// namesTag reports whether what counts of the fields that say what to fetch is a tag.
+func (o Options) namesTag() bool {
+	if o.Reference != "" {
+		return strings.HasPrefix(o.Reference, "refs/tags/")
+	}
+	return o.SemVer+o.Tag != ""
 }
 
 func (o Options) hasCredentials() bool {

@@ -1,6 +1,7 @@
 package git
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -51,9 +52,22 @@ func newVerifier(v Verification) (*verifier, error) {
 	return made, nil
 }
 
-// errNoTag means that a tag's signature is wanted where no annotated tag is.
-var errNoTag = fmt.Errorf("%w: Options.Verify.Tag wants a signed tag, and what is fetched is no annotated tag",
-	source.ErrUnverified)
+// unsignable returns why what is chosen cannot have the signature that is wanted, before anything of it is fetched.
+func (v *verifier) unsignable(t tip) error {
+	reason := ""
+	switch {
+	case !v.tag:
+	case t.pinned && !t.branch.IsZero():
+		reason = fmt.Sprintf("Options.Commit is %s, which the tag is not of: leave one of both out", t.commit)
+	case t.want == t.commit:
+		reason = "it is not an annotated tag, and no other has a signature: make it anew with git tag -s"
+	}
+	if reason == "" {
+		return nil
+	}
+	return &source.SignatureError{Err: source.ErrUnsigned, Reason: reason,
+		Signature: source.Signature{Kind: object.Tag.String(), Tag: t.tag, Hash: cmp.Or(t.branch, t.want).String()}}
+}
 
 // verify returns who signed. The objects are there.
 func (v *verifier) verify(t tip, objects lookup) ([]source.Signature, error) {
@@ -61,8 +75,8 @@ func (v *verifier) verify(t tip, objects lookup) ([]source.Signature, error) {
 	now := time.Now()
 	if v.tag {
 		o, ok := objects(t.want)
-		if t.tag == "" || !ok || o.Kind != object.Tag {
-			return nil, errNoTag
+		if !ok || o.Kind != object.Tag {
+			return nil, fmt.Errorf("%w: tag %q: its object %s is not there", source.ErrUnverified, t.tag, t.want)
 		}
 		signed, target, err := v.keys.VerifyTag(o.Body(), t.tag, now)
 		if err != nil {
@@ -93,6 +107,8 @@ func leadsTo(target object.Target, commit object.Hash, objects lookup) error {
 		switch {
 		case target.Kind == object.Commit && target.Hash == commit:
 			return nil
+		case target.Kind != object.Commit && target.Kind != object.Tag:
+			return fmt.Errorf("it is of a %s, and only a commit can be fetched", target.Kind)
 		case target.Kind != object.Tag:
 			return fmt.Errorf("it is of the %s %s, and the server says that it stands for %s", target.Kind, target.Hash, commit)
 		}
