@@ -1,6 +1,7 @@
 package git
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/url"
@@ -64,4 +65,20 @@ func checkURL(u *url.URL) error {
 		return errors.New("the URL has no path: no repository is named")
 	}
 	return nil
+}
+
+// cacheKey is a repository's URL, whichever way that is written. Over SSH a path below a home stands for another repository
+// with each user.
+func cacheKey(u url.URL, username string) string {
+	below, home := strings.CutPrefix(u.Path, "/~/")
+	if u.Scheme == "ssh" && (home || !strings.HasPrefix(u.Path, "/")) {
+		if u.User != nil {
+			username = u.User.Username()
+		}
+		// A source keeps the key, and must not print the user.
+		u.Path, u.RawPath = fmt.Sprintf("/~%x/%s", sha256.Sum256([]byte(username)), below), ""
+	}
+	usual := map[string]string{"http": ":80", "https": ":443", "ssh": ":22", "git": ":9418"}[u.Scheme]
+	u.User, u.Host = nil, strings.TrimSuffix(strings.ToLower(u.Host), usual)
+	return strings.TrimSuffix(strings.TrimRight(u.String(), "/"), ".git")
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -27,6 +26,7 @@ type Source struct {
 	verifier  *verifier
 	transport transport.Transport
 	objects   cache.Cache
+	key       string // what sources share objects by
 	module    module
 	turn      chan struct{} // holds a value while a goroutine fetches content
 
@@ -64,7 +64,7 @@ func configure(repository string, opts Options) (*Source, error) {
 			"use https://, or set Options.AllowPlainHTTP")
 	}
 	opts.Limits = opts.Limits.WithDefaults()
-	s := &Source{url: *u, opts: opts.plain(), turn: make(chan struct{}, 1)}
+	s := &Source{url: *u, opts: opts.plain(), key: cacheKey(*u, opts.Username), turn: make(chan struct{}, 1)}
 	s.module.access = &access{url: *u, asks: opts.Credentials != nil, Options: transport.Options{
 		CA: opts.CA, ClientCertificate: opts.ClientCertificate, ClientKey: opts.ClientKey, RoundTripper: opts.Transport,
 		Proxy: opts.Proxy, KnownHosts: opts.KnownHosts, AllowPlainHTTP: opts.AllowPlainHTTP, StallTimeout: opts.StallTimeout,
@@ -200,7 +200,7 @@ func (s *Source) content(ctx context.Context, remote *remote, tip tip) (*checkou
 }
 
 func (s *Source) gathering(remote *remote, tip tip) *gathering {
-	repository := s.objects.Repository(s.key())
+	repository := s.objects.Repository(s.key)
 	return &gathering{Source: s, remote: remote, tip: tip, repository: repository, fresh: make(object.Set)}
 }
 
@@ -212,17 +212,4 @@ func (g *gathering) locked(ctx context.Context) (*walk, error) {
 	}
 	defer unlock()
 	return g.gather(ctx)
-}
-
-// key is what sources share objects by: the repository's URL, whichever way that is written. Below a user's home it is
-// another repository for each user.
-func (s *Source) key() string {
-	u := s.url
-	u.Host = strings.ToLower(u.Host)
-	if strings.HasPrefix(u.Path, "/") {
-		u.User = nil
-	} else {
-		u.Path = "/~/" + u.Path
-	}
-	return strings.TrimSuffix(strings.TrimRight(u.String(), "/"), ".git")
 }

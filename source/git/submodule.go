@@ -207,7 +207,8 @@ func (g *gathering) child(name string, wanted wantedModule, left source.Limits, 
 		return nil, fmt.Errorf("there are more than %d submodules: %w", maxModules, source.ErrTooLarge)
 	}
 	child := &Source{url: way.url, opts: g.opts, scope: g.scope.below(name), rules: wanted.rules, verifier: &verifier{},
-		objects: g.objects, turn: make(chan struct{}, 1),
+		// Below whose home an address without a user leads is what the parent's credentials say.
+		objects: g.objects, key: cacheKey(way.url, g.key), turn: make(chan struct{}, 1),
 		module: module{access: way, path: join(g.module.path, name), depth: g.module.depth + 1, visits: g.visits}}
 	child.opts.Limits = left
 	var err error
@@ -220,7 +221,7 @@ func (g *gathering) child(name string, wanted wantedModule, left source.Limits, 
 
 // fetch returns the files of a submodule's commit, and of its own submodules.
 func (m *module) fetch(ctx context.Context, s *Source, commit object.Hash) (*source.Tree, error) {
-	visit := s.key() + "@" + commit.String()
+	visit := s.key + "@" + commit.String()
 	g := s.gathering(nil, tip{want: commit, commit: commit, pinned: true})
 	g.visits = m.visits
 	var w *walk
