@@ -22,8 +22,9 @@ type checkout struct {
 	want       object.Hash // as a tip has it
 	files      fs.FS
 	signatures []source.Signature
-	visited    map[string]bool // as visits have it
-	needed     int             // how many objects it needed
+	visited    map[string]bool   // as visits have it
+	needed     int               // how many objects it needed
+	stored     map[string][]byte // what pointers of Git LFS stand for, by their OIDs
 }
 
 // A lookup finds an object that is here.

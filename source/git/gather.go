@@ -29,6 +29,7 @@ type gathering struct {
 	whole      bool // everything was asked for
 	signatures []source.Signature
 	visits     *visits
+	stored     map[string][]byte // what pointers stand for, by their OIDs
 }
 
 // errIncomplete means that a server has sent less than the commit has.

@@ -192,7 +192,7 @@ func (s *Source) content(ctx context.Context, remote *remote, tip tip) (*checkou
 		return nil, err
 	}
 	made := &checkout{commit: tip.commit, want: tip.want, files: w.files.FS(), signatures: g.signatures}
-	made.visited, made.needed = g.visits.now, len(w.needed)
+	made.visited, made.needed, made.stored = g.visits.now, len(w.needed), g.stored
 	s.mu.Lock()
 	s.last = made
 	s.mu.Unlock()

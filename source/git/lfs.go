@@ -27,25 +27,16 @@ func (g *gathering) addPointed(ctx context.Context, w *walk) error {
 	}
 	names := slices.Sorted(maps.Keys(w.pointers))
 	if g.opts.LFS == LFSRefuse {
-		return fmt.Errorf("%q and %d other files are in Git LFS: set Options.LFS to fetch them", names[0], len(names)-1)
+		return fmt.Errorf("%q is in Git LFS, as %d files are: set Options.LFS to fetch them, or to have the pointers",
+			names[0], len(names))
 	}
-	files := make(map[string]lfs.Pointer, len(names))
-	for name, p := range w.pointers {
-		files[name] = p.Pointer
-	}
-	client, ok := g.transport.(*transport.HTTP)
-	if !ok {
-		return fmt.Errorf("%q is in Git LFS, which is fetched over HTTP and HTTPS only", names[0])
-	}
-	session := client.Session()
-	defer session.Close() // it has no errors of its own
-	contents, err := lfs.Fetch(ctx, session, &g.url, files, g.opts.Limits)
-	if err != nil {
+	var err error
+	if g.stored, err = g.fetchPointed(ctx, w.pointers); err != nil {
 		return err
 	}
 	for _, name := range names {
 		p := w.pointers[name]
-		if err := w.files.AddFile(name, p.executable, contents[p.OID]); err != nil {
+		if err := w.files.AddFile(name, p.executable, g.stored[p.OID]); err != nil {
 			return err
 		}
 		if err := w.files.Identify(name, "sha256:"+p.OID); err != nil {
@@ -53,6 +44,42 @@ func (g *gathering) addPointed(ctx context.Context, w *walk) error {
 		}
 	}
 	return nil
+}
+
+// fetchPointed returns contents by their OIDs. What the source had for its last commit is not fetched again.
+func (g *gathering) fetchPointed(ctx context.Context, pointers map[string]pointer) (map[string][]byte, error) {
+	before := g.lastStored()
+	contents, lacking := make(map[string][]byte), make(map[string]lfs.Pointer)
+	for name, p := range pointers {
+		body, ok := before[p.OID]
+		if ok && int64(len(body)) == p.Size && !p.Extended {
+			contents[p.OID] = body
+		} else {
+			lacking[name] = p.Pointer
+		}
+	}
+	if len(lacking) == 0 {
+		return contents, nil
+	}
+	client, ok := g.transport.(*transport.HTTP)
+	if !ok {
+		return nil, fmt.Errorf("%q is in Git LFS, which is fetched over HTTP and HTTPS only",
+			slices.Min(slices.Collect(maps.Keys(lacking))))
+	}
+	session := client.Session()
+	defer session.Close() // it has no errors of its own
+	fetched, err := lfs.Fetch(ctx, session, &g.url, lacking, g.opts.Limits)
+	maps.Copy(contents, fetched)
+	return contents, err
+}
+
+func (s *Source) lastStored() map[string][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == nil {
+		return nil
+	}
+	return s.last.stored
 }
 
 // addElsewhere adds what the repository has not itself.
