@@ -2,8 +2,13 @@ package git_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -176,6 +181,28 @@ func TestErrorsOfTheCredentialsFunctionAreWrapped(t *testing.T) {
 		checkError(t, err, errVault, "the vault is sealed")
 		checkError(t, err, source.ErrUnauthorized, "")
 	})
+}
+
+func TestCredentialsAreNotPrinted(t *testing.T) {
+	c := git.Credential{Username: "planted1", Password: "planted2", Token: "planted3", PrivateKey: []byte("planted4"),
+		Passphrase: []byte("planted5"), Expires: time.Now()}
+	opts := git.Options{Username: "planted1", Password: "planted2", Token: "planted3", PrivateKey: []byte("planted4"),
+		Passphrase: []byte("planted5"), ClientKey: []byte("planted6"), Proxy: "http://planted7:planted8@example.com"}
+	var log strings.Builder
+	for _, value := range []any{c, &c, []git.Credential{c}, struct{ C git.Credential }{c}, opts, &opts, struct{ O git.Options }{opts}} {
+		fmt.Fprintf(&log, "%v %+v %#v %s %q %x %d\n", value, value, value, value, value, value, value)
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "value", value)
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "value", value)
+		encoded, err := json.Marshal(value)
+		must(t, err)
+		log.Write(encoded)
+	}
+	for _, secret := range []string{"planted", fmt.Sprintf("%x", "planted"), strings.Trim(fmt.Sprint([]byte("planted")), "[]"),
+		base64.StdEncoding.EncodeToString([]byte("planted"))[:8]} {
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("%s is in %s", secret, &log)
+		}
+	}
 }
 
 // A function that takes its time must not outlive the fetch.

@@ -141,6 +141,8 @@ func TestUserOfSSH(t *testing.T) {
 	checkError(t, err, source.ErrUnauthorized, "lets nobody in")
 	named.Username = "eve" // the URL's counts
 	checkLogin(t, repo, inURL, named, hash)
+	withPassword := strings.Replace(repo.SSHURL(), "//", "//reader:right@", 1)
+	checkLogin(t, repo, withPassword, git.Options{KnownHosts: repo.KnownHosts()}, hash)
 }
 
 func TestKnownHosts(t *testing.T) {

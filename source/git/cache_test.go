@@ -163,6 +163,22 @@ func TestCacheKeepsRepositoriesApart(t *testing.T) {
 	}
 }
 
+// What is in a cache is for those who may read the repository now.
+func TestCacheIsNoWayAroundALogin(t *testing.T) {
+	repo := testbed.GitWith(t, testbed.GitOptions{User: "reader", Password: "right"})
+	hash := commit(t, repo, map[string][]byte{"a": []byte("1")})
+	shared := git.NewCache(git.CacheOptions{})
+	fetch(t, newSource(t, repo.HTTPSURL(), git.Options{CA: repo.CA, Username: "reader", Password: "right", Cache: shared}), source.Revision{})
+	for _, opts := range []git.Options{{}, {Commit: hash}, {Username: "reader", Password: "hunter2"}} {
+		opts.CA, opts.Cache = repo.CA, shared
+		snapshot, err := newSource(t, repo.HTTPSURL(), opts).Fetch(t.Context(), source.Revision{})
+		checkError(t, err, source.ErrUnauthorized, "401")
+		if snapshot != nil {
+			t.Errorf("got %v", snapshot.Revision)
+		}
+	}
+}
+
 func TestDamagedCacheIsFetchedAgain(t *testing.T) {
 	gate, hash := newToll(t)
 	for name, damage := range map[string]func(path string, body []byte) error{

@@ -72,7 +72,7 @@ type Options struct {
 	// for HTTP, and none for SSH. "none" is none.
 	Proxy string `json:"-"`
 	// Transport sends the requests of HTTP. It excludes CA, ClientCertificate and Proxy.
-	Transport http.RoundTripper
+	Transport http.RoundTripper `json:"-"`
 
 	// Verify says which signatures have to be there.
 	Verify Verification
@@ -80,7 +80,7 @@ type Options struct {
 	// Cache keeps objects for several sources. Nil: each keeps those of its own last commit in memory.
 	Cache *Cache
 	// OnCacheError is told what went wrong with a folder's cache, which is no reason for a fetch to fail.
-	OnCacheError func(error)
+	OnCacheError func(error) `json:"-"`
 	// Limits bound the content. MaxBytes bounds packs too, compressed and not, with their folders.
 	Limits source.Limits
 	// MaxReferenceBytes is how long the list of references may be. Default: DefaultMaxReferenceBytes.

@@ -6,6 +6,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +95,38 @@ func TestVerify(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Of each commit and tag, git's own verdict is the same.
+func TestVerifyAgreesWithGit(t *testing.T) {
+	if _, err := exec.LookPath("ssh-keygen"); err != nil {
+		t.Skip("ssh-keygen is not installed, with which git verifies")
+	}
+	r := newSignedRepo(t, testbed.GitOptions{})
+	allowed := filepath.Join(t.TempDir(), "allowed")
+	must(t, os.WriteFile(allowed, r.verification("").SSH, 0o600))
+	good := 0
+	for name, hash := range r.objects {
+		kind, opts := run(t, r.Repository, "cat-file", "-t", hash), git.Options{Branch: name}
+		if kind == "tag" {
+			opts = git.Options{Tag: name}
+		}
+		if name == "blob" {
+			continue // a good signature, of nothing that could be fetched
+		}
+		_, verdict := r.Git(t.Context(), "-c", "gpg.ssh.allowedSignersFile="+allowed, "verify-"+kind, hash)
+		opts.Verify = r.verification(kind)
+		_, err := newSource(t, r.URL(), opts).Fetch(t.Context(), source.Revision{})
+		if (verdict == nil) != (err == nil) {
+			t.Errorf("%s: git says %v; here it is %v", name, verdict, err)
+		}
+		if verdict == nil {
+			good++
+		}
+	}
+	if good != 4 {
+		t.Errorf("git found %d good signatures, want those of main, v1.0.0, bold and outer", good)
 	}
 }
 
