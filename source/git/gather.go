@@ -144,6 +144,7 @@ func (g *gathering) bringTip(ctx context.Context) error {
 		return err
 	}
 	var refusal error
+	var failed []string
 	for _, filter := range g.tipFilters(len(haves) > 0) {
 		q := wire.Request{Wants: []object.Hash{g.tip.want}, Depth: 1, Filter: filter}
 		if filter != "" || !g.part() {
@@ -157,17 +158,18 @@ func (g *gathering) bringTip(ctx context.Context) error {
 		if errors.Is(err, pack.ErrIncomplete) && len(q.Haves) > 0 {
 			// The server builds on what it thinks is here. Everything then.
 			q.Haves, q.Shallows, q.Thin = nil, nil, false
+			clear(g.fresh)
 			err = g.bring(ctx, q, g.tip.pinned)
 		}
 		if err == nil {
 			g.whole = filter == "" && len(q.Haves) == 0
+			g.refuse(failed)
 			return g.checkTip()
 		}
 		if !refused(err) {
 			return err
 		}
-		g.refuse(filter)
-		refusal = err
+		failed, refusal = append(failed, filter), err
 	}
 	if g.tip.pinned && !g.tip.branch.IsZero() {
 		return g.deepen(ctx, refusal)
@@ -238,6 +240,7 @@ const (
 
 // bringLacking asks for objects by their hashes; if the server does not give them so, for everything.
 func (g *gathering) bringLacking(ctx context.Context, w *walk) error {
+	byHash := g.part() && g.remote.filters() && !g.is(refusesHashes)
 	q := wire.Request{Wants: w.lackedBy(func(l lacked) bool { return l.above })}
 	if len(q.Wants) > 0 {
 		q.Filter = treeNone // the folders alone that lead to a path
@@ -250,7 +253,7 @@ func (g *gathering) bringLacking(ctx context.Context, w *walk) error {
 	if !g.part() {
 		q.Filter = ""
 	}
-	if g.part() && g.remote.filters() && !g.is(refusesHashes) {
+	if byHash {
 		err := g.bring(ctx, q, true)
 		if err == nil && slices.ContainsFunc(q.Wants, g.has) {
 			return nil
@@ -258,16 +261,19 @@ func (g *gathering) bringLacking(ctx context.Context, w *walk) error {
 		if err != nil && !refused(err) {
 			return err
 		}
-		g.refuseAll(refusesHashes)
 	}
 	g.whole = true
+	clear(g.fresh) // it all comes again
 	err := g.bring(ctx, wire.Request{Wants: []object.Hash{g.tip.want}, Depth: 1}, g.tip.pinned)
+	if err == nil && byHash {
+		g.refuseAll(refusesHashes)
+	}
 	return g.describe(err)
 }
 
 // bring asks for a pack and keeps its objects.
 func (g *gathering) bring(ctx context.Context, q wire.Request, hashes bool) error {
-	objects, _, err := g.remote.pack(ctx, need{Request: q, hashes: hashes, base: g.find})
+	objects, _, err := g.remote.pack(ctx, need{Request: q, hashes: hashes, base: g.find, limits: g.room()})
 	if len(g.fresh) == 0 && objects != nil {
 		g.fresh = objects
 	} else {
@@ -276,10 +282,24 @@ func (g *gathering) bring(ctx context.Context, q wire.Request, hashes bool) erro
 	return err
 }
 
+// room is what the limits leave for one more pack: those that came before are in memory too. Packs without blobs have folders
+// that are not wanted, so that all together may have more objects than one.
+func (g *gathering) room() source.Limits {
+	limits := g.opts.Limits
+	for _, o := range g.fresh {
+		limits.MaxBytes -= int64(o.Size())
+	}
+	limits.MaxBytes = max(limits.MaxBytes, 1) // zero would be the default
+	if rest := int64(limits.MaxFiles)*4 - int64(len(g.fresh)); rest < int64(limits.MaxFiles) {
+		limits.MaxFiles = int(max(rest, 1))
+	}
+	return limits
+}
+
 // deepen looks for a pinned commit in the history of what else is named, further and further back.
 func (g *gathering) deepen(ctx context.Context, refusal error) error {
 	for depth := 64; ; depth *= 8 {
-		objects, shallow, err := g.remote.pack(ctx, need{base: g.find,
+		objects, shallow, err := g.remote.pack(ctx, need{base: g.find, limits: g.opts.Limits,
 			Request: wire.Request{Wants: []object.Hash{g.tip.branch}, Depth: depth}})
 		if err != nil {
 			return err
@@ -312,10 +332,11 @@ func refused(err error) bool {
 			return false
 		}
 	}
-	return !errors.As(err, new(*pack.FormatError))
+	return !errors.Is(err, errCut) && !errors.As(err, new(*pack.FormatError))
 }
 
-// Refusals are what a server does not do, so that it is asked once.
+// Refusals are what a server does not do, so that it is asked once. That something failed is no sign of it, until less was asked
+// for and came: connections break, too.
 type refusals uint8
 
 const (
@@ -337,11 +358,13 @@ func (s *Source) refuseAll(r refusals) {
 	s.refused |= r
 }
 
-func (s *Source) refuse(filter string) {
-	switch {
-	case strings.HasPrefix(filter, "combine:"):
-		s.refuseAll(refusesDepth)
-	case filter == blobNone:
-		s.refuseAll(refusesBlobNone)
+func (s *Source) refuse(filters []string) {
+	for _, filter := range filters {
+		switch {
+		case strings.HasPrefix(filter, "combine:"):
+			s.refuseAll(refusesDepth)
+		case filter == blobNone:
+			s.refuseAll(refusesBlobNone)
+		}
 	}
 }

@@ -89,6 +89,7 @@ type need struct {
 	wire.Request
 	hashes bool // what is wanted is not listed among the references
 	base   lookup
+	limits source.Limits // of the pack
 }
 
 // version is the one to ask in. Over HTTP the references came in version 0, which gives little else by its hash.
@@ -155,19 +156,34 @@ func (r *remote) ask(ctx context.Context, n need, version int) (object.Set, []ob
 
 func (r *remote) read(ctx context.Context, answer io.Reader, version int, n need) (object.Set, []object.Hash, error) {
 	body := bounded(answer, r.left, "Limits.MaxBytes")
+	body.max = r.opts.Limits.MaxBytes
 	defer func() { r.left = body.left }()
 	a, err := wire.ReadAnswer(body, version, n.Depth > 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("asking for a pack: %w", body.blame(err))
 	}
-	objects, err := pack.Read(ctx, a, n.base, r.opts.Limits)
+	objects, err := pack.Read(ctx, a, n.base, n.limits)
 	if err == nil {
 		_, err = io.Copy(io.Discard, a) // to the end of the message
 	}
 	if err != nil {
-		return objects, nil, fmt.Errorf("reading the pack: %w", body.blame(err))
+		return objects, nil, fmt.Errorf("reading the pack: %w", r.explain(body.blame(err)))
 	}
 	return objects, a.Shallow, nil
+}
+
+// errCut means that a connection ended while a pack came: whoever refuses something does so before.
+var errCut = errors.New("the answer is cut short")
+
+func (r *remote) explain(err error) error {
+	// The pack's own limits are what others leave of these.
+	if crossed := new(source.LimitError); errors.As(err, &crossed) && crossed.Option == "Limits.MaxBytes" {
+		crossed.Max = r.opts.Limits.MaxBytes
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, new(*pack.FormatError)) {
+		err = fmt.Errorf("%w: %w", errCut, err)
+	}
+	return err
 }
 
 // A boundedReader is an answer that may only be so long. It remembers why it ended.
