@@ -2,7 +2,7 @@ package git
 
 import (
 	"strings"
-	"unicode"
+	"unicode/utf8"
 
 	"github.com/gitopskit/gitopskit/source/git/internal/object"
 )
@@ -16,45 +16,79 @@ func forbidden(e object.Entry) string {
 		return reason
 	case isDotGit(e.Name):
 		return reason
-	case e.Mode == object.ModeSymlink && isDotGitFile(e.Name, "gitmodules"):
+	case e.Mode == object.ModeSymlink && isDotGitModules(e.Name):
 		return "is a symbolic link, which it may not be"
 	}
 	return ""
 }
 
-// isDotGit reports whether a name is .git to HFS+, which ignores some characters, or to NTFS, which ignores dots and spaces
-// at the end, what follows a colon, and knows it as git~1.
+// isDotGit reports whether a name is .git to HFS+, which ignores some characters, or to NTFS, which ignores dots and spaces at
+// the end, what follows a colon, and knows it as git~1. To Windows a backslash is a slash, so that any part may be .git.
 func isDotGit(name string) bool {
-	plain := strings.Map(func(r rune) rune {
-		if ignoredByHFS(r) {
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, name)
-	if plain == ".git" {
+	if hfsName(name) == ".git" {
 		return true
 	}
-	plain = ntfsName(name)
-	return plain == ".git" || plain == "git~1"
+	for part := range strings.SplitSeq(name, `\`) {
+		if plain := ntfsName(part); plain == ".git" || plain == "git~1" {
+			return true
+		}
+	}
+	return false
 }
 
-// isDotGitFile is isDotGit for ".gitmodules", given without its dot.
-func isDotGitFile(name, file string) bool {
-	plain := strings.Map(func(r rune) rune {
+// isDotGitModules is isDotGit for .gitmodules. Git looks at what follows a backslash, and not at what comes before one.
+func isDotGitModules(name string) bool {
+	if hfsName(name) == ".gitmodules" {
+		return true
+	}
+	for rest, more := name, true; more; _, rest, more = strings.Cut(rest, `\`) {
+		if plain := ntfsName(rest); plain == ".gitmodules" || isShortGitModules(plain) {
+			return true
+		}
+	}
+	return false
+}
+
+// isShortGitModules reports whether NTFS may have made up a name of eight characters for .gitmodules: six of its letters, a
+// tilde and a number up to 4; when those are taken, some of the six characters that its hash gives, and a longer number.
+func isShortGitModules(name string) bool {
+	start, number, ok := strings.Cut(name, "~")
+	if !ok || len(name) != len("gitmod~1") || number == "" || number[0] == '0' || strings.Trim(number, "0123456789") != "" {
+		return false
+	}
+	return start == "gitmod" && number[0] <= '4' || strings.HasPrefix("gi7eba", start)
+}
+
+// ntfsName is what is left of a name for NTFS.
+func ntfsName(name string) string {
+	name, _, _ = strings.Cut(name, ":")
+	return lowerASCII(strings.TrimRight(name, " ."))
+}
+
+// hfsName is what is left of a name for HFS+, where what is not UTF-8 ends it, as Git has it.
+func hfsName(name string) string {
+	for i, r := range name {
+		if r == utf8.RuneError && !strings.HasPrefix(name[i:], string(utf8.RuneError)) {
+			name = name[:i]
+			break
+		}
+	}
+	return lowerASCII(strings.Map(func(r rune) rune {
 		if ignoredByHFS(r) {
 			return -1
 		}
-		return unicode.ToLower(r)
-	}, name)
-	return plain == "."+file || ntfsName(name) == "."+file || strings.HasPrefix(ntfsName(name), file[:6]+"~")
+		return r
+	}, name))
 }
 
-func ntfsName(name string) string {
-	name, _, _ = strings.Cut(name, ":")
-	if i := strings.IndexByte(name, '\\'); i >= 0 {
-		name = name[:i]
-	}
-	return strings.ToLower(strings.TrimRight(name, " ."))
+// lowerASCII leaves other letters alone: none of them is one of .git's to a file system.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 // ignoredByHFS reports whether HFS+ compares names without the character.
