@@ -133,6 +133,9 @@ func (w *walk) folder(name string, hash object.Hash, rules source.IgnoreRules, d
 		return false, &source.LimitError{Option: "Limits.MaxDepth", Max: int64(w.opts.Limits.MaxDepth), Name: name}
 	}
 	body := o.Body()
+	if again, ok := repeated(body); ok {
+		return false, &source.NameError{Name: join(name, again), Reason: "is there twice"}
+	}
 	if rules, err = w.rules(name, body, rules); err != nil {
 		return false, err
 	}
@@ -189,7 +192,9 @@ func join(folder, name string) string {
 	return folder + "/" + name
 }
 
-func isFile(mode string) bool { return len(mode) == 6 && strings.HasPrefix(mode, "100") }
+func isFile(mode string) bool {
+	return len(mode) == 6 && strings.HasPrefix(mode, "100") && strings.Trim(mode, "01234567") == ""
+}
 
 // entry reports whether the entry is in files, with all that it stands for.
 func (w *walk) entry(folder string, e object.Entry, rules source.IgnoreRules, depth int) (bool, error) {
@@ -201,7 +206,9 @@ func (w *walk) entry(folder string, e object.Entry, rules source.IgnoreRules, de
 	isModule := e.Mode == object.ModeSubmodule
 	where := w.scope.relation(name)
 	if where == above && !isFolder && !isModule || where == outside {
-		w.withheld[name] = errOutside
+		if w.withheld[name] = errOutside; len(w.withheld) > w.opts.Limits.MaxFiles {
+			return false, &source.LimitError{Option: "Limits.MaxFiles", Max: int64(w.opts.Limits.MaxFiles)}
+		}
 		return false, nil
 	}
 	if slices.Contains(w.scope, name) {

@@ -1,6 +1,7 @@
 package git
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -20,6 +21,38 @@ func forbidden(e object.Entry) string {
 		return "is a symbolic link, which it may not be"
 	}
 	return ""
+}
+
+// repeated returns a name that a tree has more than once: which entry counts would be anybody's guess. Nearly all trees are
+// sorted so that none can be.
+func repeated(tree []byte) (string, bool) {
+	if isAscending(tree) {
+		return "", false
+	}
+	seen := make(map[string]bool)
+	for len(tree) > 0 {
+		e, rest, err := object.NextEntry(tree)
+		if err != nil || seen[e.Name] {
+			return e.Name, err == nil
+		}
+		seen[e.Name] = true
+		tree = rest
+	}
+	return "", false
+}
+
+// isAscending reports whether each name sorts after the one before. Git sorts a folder as if a slash followed.
+func isAscending(tree []byte) bool {
+	var last []byte
+	for first := true; len(tree) > 0; first = false {
+		_, rest, _ := bytes.Cut(tree, []byte(" "))
+		name, rest, _ := bytes.Cut(rest, []byte{0})
+		if !first && bytes.Compare(last, name) >= 0 {
+			return false
+		}
+		last, tree = name, rest[min(len(object.Hash{}), len(rest)):]
+	}
+	return true
 }
 
 // isDotGit reports whether a name is .git to HFS+, which ignores some characters, or to NTFS, which ignores dots and spaces at
