@@ -34,12 +34,13 @@ func attributesOff(t testing.TB, repo *testbed.Repository) {
 type truth struct {
 	files      map[string]string // kind and content by path, of files and links
 	identities map[string]string // of files and folders
+	modules    map[string]bool   // where submodules are
 }
 
 // truthOf asks git archive for the content, and git ls-tree for the hashes; neither may know a file that the other does not.
 func truthOf(t testing.TB, repo *testbed.Repository, commit string) truth {
 	t.Helper()
-	w := truth{make(map[string]string), make(map[string]string)}
+	w := truth{make(map[string]string), make(map[string]string), make(map[string]bool)}
 	archive := tar.NewReader(strings.NewReader(gitIn(t, repo, nil, "archive", "--format=tar", commit)))
 	for {
 		h, err := archive.Next()
@@ -61,6 +62,7 @@ func truthOf(t testing.TB, repo *testbed.Repository, commit string) truth {
 		about, path, _ := strings.Cut(line, "\t")
 		fields := strings.Fields(about)
 		if len(fields) != 3 || fields[1] == "commit" {
+			w.modules[path] = len(fields) == 3
 			continue
 		}
 		if fields[1] == "tree" {
@@ -90,7 +92,7 @@ func (w truth) part(paths []string, endings ...string) truth {
 	outside := func(path string) bool {
 		return len(paths) > 0 && !slices.ContainsFunc(paths, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
 	}
-	part := truth{maps.Clone(w.files), nil}
+	part := truth{files: maps.Clone(w.files)}
 	maps.DeleteFunc(part.files, func(path, _ string) bool { return ignored(path) || outside(path) })
 	return part
 }
