@@ -33,7 +33,7 @@ func (s *Source) connect(ctx context.Context) (*remote, error) {
 	if err := r.open(ctx, s.choice.keeps); err != nil {
 		return nil, err
 	}
-	if r.refs.Empty {
+	if r.refs.Empty && r.refs.Version != 2 { // in version 2 only a few were asked for
 		r.close()
 		return nil, fmt.Errorf("the repository is empty: %w", source.ErrNotFound)
 	}

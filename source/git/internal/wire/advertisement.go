@@ -25,7 +25,7 @@ type Advertisement struct {
 	Version      int
 	Refs         []Ref
 	Head         string // the full name of the branch that HEAD is, where the server says it
-	Empty        bool   // there are no references at all
+	Empty        bool   // the server listed no reference at all; in version 2 it lists only those that it is asked for
 	Capabilities Capabilities
 }
 
