@@ -23,7 +23,8 @@ type Options struct {
 	// revisions their name; whether the commit is in its history is not checked.
 	Commit string
 	// TagPattern is a regular expression that tags have to match to count for SemVer. Its group is the version, or all that
-	// it matches where it has none: "^podinfo/v(.*)$". Empty: every tag that is a version, with or without a leading v.
+	// it matches where it has none: "^podinfo/v(.*)$". Empty: every tag that is a version. A version has all of its three
+	// numbers, none of which starts with a zero, and may have a v before it.
 	TagPattern string
 	// Prereleases lets SemVer take prereleases where its range does not name one itself.
 	Prereleases bool

@@ -160,7 +160,8 @@ func newPattern(o Options) (*pattern, error) {
 	return p, nil
 }
 
-// version returns what a tag's name says, or nil if it is none.
+// version returns what a tag's name says, or nil if it is none. It is strict: a date such as 2024.01.15 or a moving tag such as
+// v1 is no version, and would often be the highest one.
 func (p *pattern) version(tag string) *semver.Version {
 	if p.tags != nil {
 		found := p.tags.FindStringSubmatch(tag)
@@ -172,7 +173,7 @@ func (p *pattern) version(tag string) *semver.Version {
 			tag = found[0]
 		}
 	}
-	v, err := semver.NewVersion(tag)
+	v, err := semver.StrictNewVersion(strings.TrimPrefix(tag, "v"))
 	if err != nil {
 		return nil
 	}
