@@ -90,7 +90,8 @@ func (w truth) part(paths []string, endings ...string) truth {
 		})
 	}
 	outside := func(path string) bool {
-		return len(paths) > 0 && !slices.ContainsFunc(paths, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
+		return len(paths) > 0 && !slices.ContainsFunc(paths,
+			func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
 	}
 	part := truth{files: maps.Clone(w.files)}
 	maps.DeleteFunc(part.files, func(path, _ string) bool { return ignored(path) || outside(path) })
@@ -168,22 +169,22 @@ func seeded(seed uint64, size int) []byte {
 	return data
 }
 
-// grownWays are the sources that go from commit to commit of one repository.
-func grownWays(t *testing.T, url string, opts git.Options) map[string]*git.Source {
+// grownWays are the sources that go from commit to commit of one repository: one by itself, and two with one cache, in memory
+// or in a folder.
+func grownWays(t *testing.T, url string, opts git.Options, folder bool) map[string]*git.Source {
 	t.Helper()
-	inMemory, inFolder, folder := opts, opts, t.TempDir()
-	inMemory.Cache = git.NewCache(git.CacheOptions{})
-	var err error
-	inFolder.Cache, err = git.OpenCache(folder, git.CacheOptions{})
-	must(t, err)
-	again := inFolder
-	again.Cache, err = git.OpenCache(folder, git.CacheOptions{})
-	must(t, err)
-	return map[string]*git.Source{
-		"0 the same source": newSource(t, url, opts),
-		"1 in memory":       newSource(t, url, inMemory), "2 after it": newSource(t, url, inMemory),
-		"3 in a folder": newSource(t, url, inFolder), "4 another process": newSource(t, url, again),
+	alone, dir := newSource(t, url, opts), t.TempDir()
+	ways := map[string]*git.Source{"1 the same source": alone}
+	opts.Cache = git.NewCache(git.CacheOptions{})
+	for _, way := range []string{"2 with a cache", "3 with the same cache"} {
+		if folder { // opened twice, as by two processes
+			var err error
+			opts.Cache, err = git.OpenCache(dir, git.CacheOptions{})
+			must(t, err)
+		}
+		ways[way] = newSource(t, url, opts)
 	}
+	return ways
 }
 
 func TestGrownRepositoriesAreWhatGitArchives(t *testing.T) {
@@ -195,7 +196,7 @@ func TestGrownRepositoriesAreWhatGitArchives(t *testing.T) {
 			attributesOff(t, repo)
 			url := []string{repo.URL(), repo.SSHURL(), repo.DaemonURL()}[seed%3]
 			opts := git.Options{KnownHosts: repo.KnownHosts()}
-			ways := grownWays(t, url, opts)
+			ways := grownWays(t, url, opts, seed%2 == 0)
 			for i, hash := range grow(t, repo, seeded(seed, 4000), 5) {
 				run(t, repo, "update-ref", "refs/heads/main", hash)
 				if i == 3 {

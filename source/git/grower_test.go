@@ -27,7 +27,8 @@ type grownFile struct{ mode, body string }
 // Names that some program has once taken for something else. They sort unlike their folders do in a tree object.
 var grownNames = []string{
 	"a", "a.b", "a0", "a-b", "a b", "A", "\u00e4", "a\u0308", `"q"`, "new\nline", "tab\t", `back\slash`, "-dash", "--", "...",
-	"\u540d\u524d", ".hidden", "*.glob", "[x]", "x.tmp", "x.yaml", "sub", strings.Repeat("n", 255), "a:b", "%41", "$x", "\x01",
+	"\u540d\u524d", ".hidden", "*.glob", "[x]", "x.tmp", "x.yaml", "sub",
+	strings.Repeat("n", 255), "a:b", "%41", "$x", "\x01",
 	"\x7f", "\U0001f642", " ", "~", ".gitattributes", ".gitignore", "gitmodules", "HEAD", "refs",
 }
 
@@ -62,12 +63,17 @@ func (g *grower) some() (string, bool) {
 
 // put has a file take the place of whatever stands there.
 func (g *grower) put(path, mode, body string) {
-	for other := range g.files {
-		if strings.HasPrefix(other, path+"/") || strings.HasPrefix(path, other+"/") {
-			delete(g.files, other)
-		}
-	}
+	g.clear(path)
 	g.files[path] = grownFile{mode, body}
+}
+
+// clear makes room for a file or a folder.
+func (g *grower) clear(path string) {
+	folder := path + "/"
+	maps.DeleteFunc(g.files, func(other string, _ grownFile) bool {
+		return other == path || strings.HasPrefix(other, folder) ||
+			len(path) > len(other) && path[len(other)] == '/' && path[:len(other)] == other
+	})
 }
 
 func (g *grower) body() string {
@@ -94,8 +100,9 @@ func noise(seed, size int) string {
 func (g *grower) link(path string) string {
 	target, _ := g.some()
 	self := path[strings.LastIndexByte(path, '/')+1:]
-	all := []string{target, strings.Repeat("../", strings.Count(path, "/")) + target, "nowhere", "/etc/passwd", "../../..", self, ".", "a//b/"}
-	return all[g.next(len(all))] + strings.Repeat("/", len(target)/4096)
+	all := []string{target, strings.Repeat("../", strings.Count(path, "/")) + target, "nowhere", "/etc/passwd",
+		"../../..", self, ".", "a//b/"}
+	return all[g.next(len(all))]
 }
 
 // change does one thing to the commit that is being made.
@@ -121,9 +128,10 @@ func (g *grower) change() {
 	case what == 8:
 		g.put(g.path(), "160000", strings.Repeat(fmt.Sprintf("%02x", 1+g.next(255)), 20))
 	case what == 9 && g.next(3) == 0 && len(g.files) < 3000: // very many in one folder
-		path = g.path()
+		path = g.path() + "/many"
+		g.clear(path)
 		for i := range 1500 {
-			g.put2(fmt.Sprintf("%s/many/%d", path, i), fmt.Sprint(i*g.next(3)))
+			g.files[fmt.Sprintf("%s/%d", path, i)] = grownFile{"100644", fmt.Sprint(i * g.next(3))}
 		}
 	case what == 10:
 		g.put(strings.Repeat([]string{"d", "a.b", " "}[g.next(3)]+"/", 90)+"deep", "100644", g.body())
@@ -142,30 +150,23 @@ func (g *grower) change() {
 	}
 }
 
-// put2 is put for a folder of its own, without looking at every other file.
-func (g *grower) put2(path, body string) {
-	if folder := path[:strings.LastIndexByte(path, '/')]; strings.HasSuffix(path, "/0") {
-		g.put(folder, "", "")
-		delete(g.files, folder)
-	}
-	g.files[path] = grownFile{"100644", body}
-}
-
+// moveFolder moves, or copies, the folder of a file.
 func (g *grower) moveFolder(path, to string, keep bool) {
 	i := strings.IndexByte(path, '/')
 	if i < 0 {
 		return
 	}
-	from := path[:i+1]
-	for name, f := range maps.Clone(g.files) {
-		if !strings.HasPrefix(name, from) || len(name) > 1000 || strings.Count(name, "/") > 100 {
-			continue
+	moved := make(map[string]grownFile)
+	for name, f := range g.files {
+		if strings.HasPrefix(name, path[:i+1]) && len(name) < 1000 && strings.Count(name, "/") < 100 {
+			moved[to+name[i:]] = f
+			if !keep {
+				delete(g.files, name)
+			}
 		}
-		if !keep {
-			delete(g.files, name)
-		}
-		g.put(to+"/"+name[len(from):], f.mode, f.body)
 	}
+	g.clear(to)
+	maps.Copy(g.files, moved)
 }
 
 // mark puts a blob into the stream, once.
@@ -203,7 +204,8 @@ func (g *grower) save(branch string, merged ...string) {
 			fmt.Fprintf(&lines, "M %s :%d %s\n", f.mode, g.mark(f.body), quoted(path))
 		}
 	}
-	fmt.Fprintf(&g.in, "commit refs/heads/%s\ncommitter A <a@example.com> %d +0000\ndata 1\nx\n", branch, 1_700_000_000+g.in.Len())
+	fmt.Fprintf(&g.in, "commit refs/heads/%s\ncommitter A <a@example.com> %d +0000\ndata 1\nx\n", branch,
+		1_700_000_000+g.in.Len())
 	for _, m := range merged {
 		fmt.Fprintf(&g.in, "merge refs/heads/%s\n", m)
 	}
@@ -221,9 +223,9 @@ func grow(t testing.TB, repo *testbed.Repository, data []byte, steps int) []stri
 		}
 		var merged []string
 		if n := len(g.sides); n > 0 && g.next(2) == 0 {
-			for path, f := range g.sides[n-1] { // the merge takes all of the other side, and ours where both have one
+			for _, path := range slices.Sorted(maps.Keys(g.sides[n-1])) { // the merge takes all of the other side, and ours where both have one
 				if _, ours := g.files[path]; !ours {
-					g.put(path, f.mode, f.body)
+					g.put(path, g.sides[n-1][path].mode, g.sides[n-1][path].body)
 				}
 			}
 			merged, g.sides = []string{fmt.Sprintf("side-%d", n-1)}, g.sides[:n-1]
@@ -240,14 +242,16 @@ func grow(t testing.TB, repo *testbed.Repository, data []byte, steps int) []stri
 		fmt.Fprintf(&g.in, "reset refs/steps/%d\nfrom refs/heads/grown\n\n", step)
 	}
 	gitIn(t, repo, &g.in, "fast-import", "--quiet", "--force")
-	return strings.Fields(gitIn(t, repo, nil, "for-each-ref", "--sort=version:refname", "--format=%(objectname)", "refs/steps"))
+	return strings.Fields(gitIn(t, repo, nil, "for-each-ref", "--sort=version:refname", "--format=%(objectname)",
+		"refs/steps"))
 }
 
 // gitIn runs git with an input, and returns what it prints as it is.
 func gitIn(t testing.TB, repo *testbed.Repository, in *bytes.Buffer, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "git", append([]string{"-C", repo.Dir, "-c", "safe.directory=*"}, args...)...)
-	cmd.Env = append(cmd.Environ(), "GIT_CONFIG_NOSYSTEM=1", "HOME=/nonexistent", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.com",
+	cmd.Env = append(cmd.Environ(), "GIT_CONFIG_NOSYSTEM=1", "HOME=/nonexistent", "GIT_COMMITTER_NAME=A",
+		"GIT_COMMITTER_EMAIL=a@example.com",
 		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com")
 	if in != nil {
 		cmd.Stdin = in
