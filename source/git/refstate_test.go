@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,6 +179,21 @@ func TestEmptyRepository(t *testing.T) {
 			o.KnownHosts = opts.KnownHosts
 			_, err := newSource(t, url, o).Fetch(t.Context(), source.Revision{})
 			checkError(t, err, source.ErrNotFound, "")
+		}
+	})
+}
+
+// A server that gives tips alone gives the tip of what was not asked for, too.
+func TestCommitThatIsAnotherBranchesTip(t *testing.T) {
+	everyWay(t, func(t *testing.T, repo *testbed.Repository, url string, opts git.Options) {
+		commit(t, repo, map[string][]byte{"a": []byte(url)})
+		side, err := repo.CommitTo(t.Context(), "side", map[string][]byte{"b": []byte(url)})
+		must(t, err)
+		for _, branch := range []string{"", "main"} {
+			opts.Commit, opts.Branch = side, branch
+			if got := listing(t, fetch(t, newSource(t, url, opts), source.Revision{})); !slices.Equal(got, lsTree(t, repo, side)) {
+				t.Errorf("got %q", got)
+			}
 		}
 	})
 }
