@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -108,10 +109,18 @@ func (s *Source) Fetch(ctx context.Context, known source.Revision) (*source.Snap
 	if err == nil || err == source.ErrNotModified {
 		return snapshot, err
 	}
-	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
+	if ended := endOf(ctx); ended != nil && !errors.Is(err, ended) {
 		err = fmt.Errorf("%w: %w", ended, err)
 	}
 	return nil, &source.Error{Op: "fetching", Origin: s.String(), Err: s.transport.Clean(err)}
+}
+
+// endOf is the context's error. To connect ends with the deadline itself, which may be a moment before the context does.
+func endOf(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snapshot, error) {

@@ -21,6 +21,7 @@ type handmade struct {
 	objects object.Set
 	refs    []string // lines of a list in version 0: "hash name"
 	filters bool     // it serves partial clones
+	head    string   // what HEAD is
 
 	// bend changes the answer to the request with a number, from 0. It is called by the server's goroutines.
 	bend func(round int, q handmadeRequest, answer []byte) []byte
@@ -33,7 +34,7 @@ type handmade struct {
 }
 
 func newHandmade() *handmade {
-	return &handmade{objects: make(object.Set), filters: true, packed: make(map[object.Hash][]byte)}
+	return &handmade{objects: make(object.Set), filters: true, head: "refs/heads/main", packed: make(map[object.Hash][]byte)}
 }
 
 func (r *handmade) add(kind object.Kind, body string) object.Hash {

@@ -87,7 +87,7 @@ func (r *handmade) greeting(version int) []byte {
 		}
 		return []byte(line("version 2\n") + line("agent=handmade\n") + line("ls-refs\n") + line(fetch+"\n") + "0000")
 	}
-	can := "\x00side-band-64k shallow thin-pack ofs-delta symref=HEAD:refs/heads/main allow-reachable-sha1-in-want"
+	can := "\x00side-band-64k shallow thin-pack ofs-delta allow-reachable-sha1-in-want symref=HEAD:" + r.head
 	if r.filters {
 		can += " filter"
 	}
@@ -105,7 +105,7 @@ func (r *handmade) answer(round int, q handmadeRequest) []byte {
 		out := ""
 		for _, ref := range r.refs {
 			if strings.HasSuffix(ref, " HEAD") {
-				ref += " symref-target:refs/heads/main"
+				ref += " symref-target:" + r.head
 			}
 			out += line(ref + "\n")
 		}
@@ -151,7 +151,8 @@ func (r *handmade) stream(conn io.ReadWriter, version int) {
 		if q.command != "ls-refs" {
 			n = int(r.rounds.Add(1)) - 1
 		}
-		if _, err := conn.Write(r.bent(n, q)); err != nil || version == 0 {
+		answer := r.bent(n, q)
+		if _, err := conn.Write(answer); err != nil || len(answer) == 0 || version == 0 {
 			return
 		}
 	}

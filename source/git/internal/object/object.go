@@ -22,7 +22,7 @@ func (h Hash) IsZero() bool { return h == Hash{} }
 func ParseHash(s string) (Hash, error) {
 	var h Hash
 	if len(s) != hex.EncodedLen(len(h)) {
-		return Hash{}, fmt.Errorf("%.80q is not a hash of 40 hexadecimal digits", s)
+		return Hash{}, fmt.Errorf("%q is not a hash of 40 hexadecimal digits", s)
 	}
 	if _, err := hex.Decode(h[:], []byte(s)); err != nil {
 		return Hash{}, fmt.Errorf("%q is not a hash of 40 hexadecimal digits", s)

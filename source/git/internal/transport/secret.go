@@ -32,6 +32,11 @@ var public = []string{"", "git", "oauth2", "x-access-token", "x-token-auth", "to
 func (s *secrets) add(words ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, word := range words { // what servers say loses the spaces around it
+		if trimmed := strings.TrimSpace(word); trimmed != word {
+			words = append(words[:len(words):len(words)], trimmed)
+		}
+	}
 	for _, word := range words {
 		if slices.Contains(public, word) {
 			continue
@@ -40,7 +45,7 @@ func (s *secrets) add(words ...string) {
 		graphic := strconv.QuoteToGraphic(word)
 		for _, spelling := range []string{
 			word, quoted[1 : len(quoted)-1], graphic[1 : len(graphic)-1], url.QueryEscape(word), url.PathEscape(word),
-			url.UserPassword("", word).String()[1:], base64.StdEncoding.EncodeToString([]byte(word)),
+			url.UserPassword("", word).String()[1:], (&url.URL{Path: "/" + word}).EscapedPath()[1:], base64.StdEncoding.EncodeToString([]byte(word)),
 		} {
 			if !slices.Contains(s.words, spelling) {
 				s.words = append(s.words, spelling)
@@ -60,6 +65,24 @@ func (s *secrets) redact(text string) string {
 		text = hide(text, word)
 	}
 	return text
+}
+
+// hideTail takes the start of a secret off the end of text.
+func (s *secrets) hideTail(text string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	longest := 0
+	for _, word := range s.words {
+		for n := min(len(word)-1, len(text)); n > max(longest, shortWord/2); n-- {
+			if strings.HasSuffix(text, word[:n]) {
+				longest = n
+			}
+		}
+	}
+	if longest == 0 {
+		return text
+	}
+	return text[:len(text)-longest] + "(redacted)"
 }
 
 func hide(text, word string) string {
@@ -89,9 +112,9 @@ func partOfWord(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
 }
 
-// quote returns somebody else's text as an error may tell it.
+// quote returns somebody else's text, which may have been cut in the middle of a secret, as an error may tell it.
 func (s *secrets) quote(text string) string {
-	text = s.redact(strings.TrimSpace(text))
+	text = s.redact(strings.TrimSpace(s.hideTail(text)))
 	return strconv.QuoteToGraphic(text[:min(len(text), maxText)])
 }
 

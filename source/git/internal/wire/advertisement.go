@@ -110,9 +110,12 @@ func (l *listing) read() error {
 	return nil
 }
 
+// maxCapabilities is far more than any server has, and bounds what a list of them makes this process hold.
+const maxCapabilities = 1000
+
 // capabilities reads those of version 2, one in each line.
 func (l *listing) capabilities() error {
-	for {
+	for range maxCapabilities {
 		line, what, err := l.lines.text()
 		if err != nil {
 			return unexpected(err)
@@ -122,6 +125,7 @@ func (l *listing) capabilities() error {
 		}
 		l.made.Capabilities.add(line)
 	}
+	return fmt.Errorf("%w: more than %d capabilities", ErrMalformed, maxCapabilities)
 }
 
 // reference reads "hash name", which in the first line NUL and the capabilities follow.
@@ -133,7 +137,7 @@ func (l *listing) reference(line string, first bool) error {
 			l.made.Capabilities.add(c)
 		}
 		for _, symbolic := range l.made.Capabilities["symref"] {
-			if branch, ok := strings.CutPrefix(symbolic, "HEAD:"); ok {
+			if branch, ok := strings.CutPrefix(symbolic, "HEAD:"); ok && isRefName(branch) {
 				l.made.Head = branch
 			}
 		}
@@ -147,7 +151,7 @@ func (l *listing) reference(line string, first bool) error {
 	}
 	hash, err := object.ParseHash(encoded)
 	if err != nil || !ok {
-		return fmt.Errorf("%w: %.100q is not a reference", ErrMalformed, line)
+		return fmt.Errorf("%w: %q is not a reference", ErrMalformed, line)
 	}
 	if name == "capabilities^{}" {
 		return nil // stands for none
@@ -164,7 +168,7 @@ func (l *listing) take(hash object.Hash, name string) {
 		}
 		return
 	}
-	if l.keep(name) {
+	if isKept(name, l.keep) {
 		l.made.Refs = append(l.made.Refs, Ref{Name: name, Hash: hash})
 	}
 }

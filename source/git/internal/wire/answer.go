@@ -51,12 +51,17 @@ func (a *Answer) boundary() error {
 	}
 }
 
+// maxShallow bounds what they make this process hold.
+const maxShallow = 1 << 20
+
 func (a *Answer) shallow(line string) error {
 	word, encoded, _ := strings.Cut(line, " ")
 	hash, err := object.ParseHash(encoded)
 	switch {
 	case err != nil || word != "shallow" && word != "unshallow":
-		return fmt.Errorf("%w: %.100q instead of a shallow commit", ErrMalformed, line)
+		return fmt.Errorf("%w: %q instead of a shallow commit", ErrMalformed, line)
+	case word == "shallow" && len(a.Shallow) == maxShallow:
+		return fmt.Errorf("%w: more than %d shallow commits", ErrMalformed, maxShallow)
 	case word == "shallow":
 		a.Shallow = append(a.Shallow, hash)
 	}
@@ -78,7 +83,7 @@ func (a *Answer) acknowledgements() error {
 			return err
 		}
 		if what != data || line != "NAK" && !strings.HasPrefix(line, "ACK ") {
-			return fmt.Errorf("%w: %.100q instead of a pack", ErrMalformed, line)
+			return fmt.Errorf("%w: %q instead of a pack", ErrMalformed, line)
 		}
 	}
 }

@@ -52,12 +52,12 @@ func (a *Advertisement) listed(line string, keep func(string) bool) error {
 	}
 	hash, err := object.ParseHash(fields[0])
 	if err != nil || len(fields) < 2 {
-		return fmt.Errorf("%w: %.100q is not a reference", ErrMalformed, line)
+		return fmt.Errorf("%w: %q is not a reference", ErrMalformed, line)
 	}
 	a.Empty = false
 	ref := Ref{Name: fields[1], Hash: hash}
 	for _, more := range fields[2:] {
-		if target, ok := strings.CutPrefix(more, "symref-target:"); ok && ref.Name == "HEAD" {
+		if target, ok := strings.CutPrefix(more, "symref-target:"); ok && ref.Name == "HEAD" && isRefName(target) {
 			a.Head = target
 		}
 		if peeled, ok := strings.CutPrefix(more, "peeled:"); ok {
@@ -66,7 +66,7 @@ func (a *Advertisement) listed(line string, keep func(string) bool) error {
 			}
 		}
 	}
-	if keep(ref.Name) {
+	if isKept(ref.Name, keep) {
 		a.Refs = append(a.Refs, ref)
 	}
 	return nil

@@ -18,11 +18,8 @@ type RemoteError struct{ Text string }
 // Error quotes the server.
 func (e *RemoteError) Error() string { return "the server says " + strconv.Quote(e.Text) }
 
-// maxRemoteText is how much of what a server says is worth telling.
-const maxRemoteText = 500
-
 func remoteError(text []byte) error {
-	return &RemoteError{Text: strings.TrimSpace(string(text[:min(len(text), maxRemoteText)]))}
+	return &RemoteError{Text: strings.TrimSpace(string(text))}
 }
 
 // What a pkt-line is.
