@@ -80,10 +80,13 @@ func (r memoryRepository) Object(hash object.Hash) (object.Object, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	s := r.shelves[r.key]
-	if s == nil || s.objects[hash] == nil {
+	if s == nil {
 		return object.Object{}, false
 	}
-	found := s.objects[hash].Object
+	found := s.objects[hash]
+	if found == nil {
+		return object.Object{}, false
+	}
 	if found.Kind == object.Commit {
 		for _, held := range s.records {
 			if held.Commit == hash {
@@ -91,7 +94,7 @@ func (r memoryRepository) Object(hash object.Hash) (object.Object, bool) {
 			}
 		}
 	}
-	return found, true
+	return found.Object, true
 }
 
 func (r memoryRepository) Add(ctx context.Context, record Record, needed object.Set) error {
