@@ -108,7 +108,7 @@ func (g *gathering) remember(ctx context.Context, w *walk) {
 // keepTags adds the tag and those that it is of.
 func (g *gathering) keepTags(needed object.Set) {
 	hash := g.tip.want
-	for range maxTags {
+	for {
 		o, ok := g.find(hash)
 		if !ok || o.Kind != object.Tag {
 			return

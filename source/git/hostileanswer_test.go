@@ -74,7 +74,7 @@ func listedWith(t *testing.T, opts git.Options, write func(w io.Writer)) *git.So
 // flood writes lines for as long as somebody reads, at most 100 MB.
 func flood(w io.Writer, next func(i int) string) {
 	var batch []byte
-	for i, sum := 0, 0; sum < 100<<20; i++ {
+	for i, sum := 0, 0; sum < 40<<20; i++ {
 		batch = append(batch, line(next(i))...)
 		if len(batch) > 64<<10 {
 			if _, err := w.Write(batch); err != nil {
@@ -248,8 +248,8 @@ func TestFloodsInAnAnswerAreBounded(t *testing.T) {
 				flood(w, func(int) string { return next })
 			}))
 			defer server.Close()
-			s := newSource(t, server.URL+"/a.git", git.Options{Limits: source.Limits{MaxBytes: 90 << 20}})
-			err := within(t, 120<<20, func(ctx context.Context) error {
+			s := newSource(t, server.URL+"/a.git", git.Options{Limits: source.Limits{MaxBytes: 30 << 20}})
+			err := within(t, 60<<20, func(ctx context.Context) error {
 				_, err := s.Fetch(ctx, source.Revision{})
 				return err
 			})

@@ -1,6 +1,7 @@
 package git_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -138,10 +139,15 @@ func TestPathsCostWhatTheyHold(t *testing.T) {
 
 func TestOldCommitByItsHash(t *testing.T) {
 	everyWay(t, func(t *testing.T, repo *testbed.Repository, url string, opts git.Options) {
-		var hashes []string
-		for i := range 100 {
-			hashes = append(hashes, commit(t, repo, map[string][]byte{"v": fmt.Append(nil, i), "other": []byte("o")}))
+		if _, err := repo.Git(t.Context(), "rev-parse", "--verify", "--quiet", "refs/heads/main"); err != nil {
+			var in bytes.Buffer
+			for i := range 100 {
+				fmt.Fprintf(&in, "commit refs/heads/main\ncommitter A <a@b> %d +0000\ndata 0\n", 1e9+i)
+				fmt.Fprintf(&in, "M 644 inline v\ndata 3\n%03d\nM 644 inline other\ndata 1\no\n", i)
+			}
+			gitIn(t, repo, &in, "fast-import", "--quiet")
 		}
+		hashes := strings.Fields(run(t, repo, "rev-list", "--reverse", "main"))
 		for _, branch := range []string{"", "main"} {
 			for _, i := range []int{99, 98, 10} {
 				opts.Commit, opts.Branch = hashes[i], branch

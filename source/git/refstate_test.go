@@ -85,11 +85,12 @@ func TestTagsOfTagsTreesAndBlobs(t *testing.T) {
 		}
 		for tag, kind := range map[string]string{"tree": "tree", "blob": "blob", "of-tree": "tree", "of-blob": "blob",
 			"of-tag-of-blob": "blob"} {
+			want := "is a " + kind + " instead of a commit"
 			if opts.Tag, opts.Paths = tag, nil; strings.HasPrefix(tag, "of-") {
-				opts.Paths = []string{"a"}
+				opts.Paths, want = []string{"a"}, "it is of a "+kind+", and only a commit can be fetched"
 			}
 			_, err := newSource(t, url, opts).Fetch(t.Context(), source.Revision{})
-			checkError(t, err, nil, "is a "+kind+" instead of a commit")
+			checkError(t, err, nil, want)
 		}
 		opts.Tag, opts.Paths, opts.Commit = "", nil, run(t, repo, "rev-parse", "main:a")
 		if _, err := newSource(t, url, opts).Fetch(t.Context(), source.Revision{}); err == nil {

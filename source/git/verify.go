@@ -103,7 +103,7 @@ func (v *verifier) verify(t tip, objects lookup) ([]source.Signature, error) {
 
 // leadsTo follows tags of tags, each of which has the hash of the next in what is signed, to the commit.
 func leadsTo(target object.Target, commit object.Hash, objects lookup) error {
-	for range maxTags {
+	for { // It ends: a tag's hash is of what names the next, and all of them came within the limits.
 		switch {
 		case target.Kind == object.Commit && target.Hash == commit:
 			return nil
@@ -121,8 +121,4 @@ func leadsTo(target object.Target, commit object.Hash, objects lookup) error {
 			return err
 		}
 	}
-	return errors.New("it is a tag of a tag, too many times")
 }
-
-// maxTags is how many tags may be of each other.
-const maxTags = 8

@@ -148,11 +148,8 @@ func FuzzReadAdvertisement(f *testing.F) {
 			fmt.Sprint(err) != fmt.Sprint(err2) {
 			t.Errorf("got %s, %v, and byte by byte %s, %v", got, err, again, err2)
 		}
-		if err != nil && len(err.Error()) > 3000 {
-			t.Errorf("an error of %d bytes", len(err.Error()))
-		}
 		listed := &Advertisement{Empty: true}
-		if err := listed.ReadRefs(bytes.NewReader(raw), all); err == nil && listed.Empty != (len(listed.Refs) == 0) {
+		if err := listed.ReadRefs(bytes.NewReader(raw), all); err == nil && listed.Empty && len(listed.Refs) > 0 {
 			t.Errorf("got %+v", listed)
 		}
 	})
@@ -184,8 +181,8 @@ func FuzzReadAnswer(f *testing.F) {
 		if again != got || fmt.Sprint(err) != fmt.Sprint(err2) {
 			t.Errorf("got %q, %v, and byte by byte %q, %v", got, err, again, err2)
 		}
-		if len(got) > len(raw) || err != nil && len(err.Error()) > 3000 {
-			t.Errorf("%d bytes, and %v, of %d bytes", len(got), err, len(raw))
+		if len(got) > len(raw) {
+			t.Errorf("%d bytes of %d bytes", len(got), len(raw))
 		}
 	})
 }
