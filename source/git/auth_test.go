@@ -124,12 +124,15 @@ func TestProxies(t *testing.T) {
 	key := authKey(t)
 	repo := testbed.GitWith(t, testbed.GitOptions{User: "reader", Password: "right", AuthorizedKeys: key.public()})
 	hash := commit(t, repo, map[string][]byte{"a": []byte("1")})
-	p := newProxy(t, testbed.ProxyOptions{User: "ann", Password: "hun:ter2@"})
-	web := git.Options{CA: append(slices.Clone(repo.CA), p.CA...), Username: "reader", Password: "right"}
+	web := git.Options{Username: "reader", Password: "right"}
 	plain := web
 	plain.AllowPlainHTTP = true
-	shell := git.Options{CA: p.CA, KnownHosts: repo.KnownHosts(), Username: "reader", PrivateKey: key.private("")}
-	for kind, proxy := range map[string]string{"HTTP": p.HTTP, "HTTPS": p.HTTPS, "SOCKS5": p.SOCKS5} {
+	shell := git.Options{KnownHosts: repo.KnownHosts(), Username: "reader", PrivateKey: key.private("")}
+	for kind, address := range map[string]func(*testbed.Proxy) string{
+		"HTTP":   func(p *testbed.Proxy) string { return p.HTTP },
+		"HTTPS":  func(p *testbed.Proxy) string { return p.HTTPS },
+		"SOCKS5": func(p *testbed.Proxy) string { return p.SOCKS5 },
+	} {
 		for scheme, tt := range map[string]struct {
 			url, target string
 			opts        git.Options
@@ -139,7 +142,9 @@ func TestProxies(t *testing.T) {
 			"ssh":   {repo.SSHURL(), strings.TrimPrefix(repo.SSH, "ssh://"), shell},
 		} {
 			t.Run(scheme+" over "+kind, func(t *testing.T) {
-				tt.opts.Proxy = proxy
+				p := newProxy(t, testbed.ProxyOptions{User: "ann", Password: "hun:ter2@"})
+				tt.opts.CA = append(slices.Clone(repo.CA), p.CA...)
+				tt.opts.Proxy = address(p)
 				checkLogin(t, repo, tt.url, tt.opts, hash)
 				got := p.TakeTargets()
 				if len(got) == 0 || slices.ContainsFunc(got, func(g string) bool { return g != tt.target }) {
@@ -149,7 +154,7 @@ func TestProxies(t *testing.T) {
 				if sent, received := p.TakeBytes(); (sent > 0 && received > 0) != tunnel {
 					t.Errorf("the proxy carried %d and %d bytes", sent, received)
 				}
-				tt.opts.Proxy = strings.Replace(proxy, "ann:", "eve:", 1)
+				tt.opts.Proxy = strings.Replace(address(p), "ann:", "eve:", 1)
 				_, err := newSource(t, tt.url, tt.opts).Fetch(t.Context(), source.Revision{})
 				checkError(t, err, nil, "")
 				if text := err.Error(); strings.Contains(text, "eve") || strings.Contains(text, "ter2") {

@@ -72,9 +72,9 @@ func listedWith(t *testing.T, opts git.Options, write func(w io.Writer)) *git.So
 }
 
 // flood writes lines for as long as somebody reads, at most 100 MB.
-func flood(w io.Writer, next func(i int) string) {
+func flood(w io.Writer, size int, next func(i int) string) {
 	var batch []byte
-	for i, sum := 0, 0; sum < 40<<20; i++ {
+	for i, sum := 0, 0; sum < size; i++ {
 		batch = append(batch, line(next(i))...)
 		if len(batch) > 64<<10 {
 			if _, err := w.Write(batch); err != nil {
@@ -113,7 +113,7 @@ func TestFloodsOfReferencesAreBounded(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := listedWith(t, tt.opts, func(w io.Writer) { flood(w, tt.next) })
+			s := listedWith(t, tt.opts, func(w io.Writer) { flood(w, 40<<20, tt.next) })
 			err := within(t, 200<<20, func(ctx context.Context) error {
 				_, err := s.Fetch(ctx, source.Revision{})
 				return err
@@ -245,11 +245,11 @@ func TestFloodsInAnAnswerAreBounded(t *testing.T) {
 				case "ACK", "NAK":
 					fmt.Fprint(w, "0000")
 				}
-				flood(w, func(int) string { return next })
+				flood(w, 6<<20, func(int) string { return next })
 			}))
 			defer server.Close()
-			s := newSource(t, server.URL+"/a.git", git.Options{Limits: source.Limits{MaxBytes: 30 << 20}})
-			err := within(t, 60<<20, func(ctx context.Context) error {
+			s := newSource(t, server.URL+"/a.git", git.Options{Limits: source.Limits{MaxBytes: 4 << 20}})
+			err := within(t, 30<<20, func(ctx context.Context) error {
 				_, err := s.Fetch(ctx, source.Revision{})
 				return err
 			})
@@ -267,7 +267,7 @@ func TestCompressedBombsAreBounded(t *testing.T) {
 	z := gzip.NewWriter(&bomb)
 	piece := strings.Repeat(line("\x02"+strings.Repeat("p", 995)), 1000)
 	fmt.Fprint(z, "0000"+line("NAK\n"))
-	for range 300 {
+	for range 60 {
 		_, _ = io.WriteString(z, piece)
 	}
 	must(t, z.Close())
@@ -283,8 +283,8 @@ func TestCompressedBombsAreBounded(t *testing.T) {
 		_, _ = w.Write(bomb.Bytes())
 	}))
 	defer server.Close()
-	s := newSource(t, server.URL+"/a.git", git.Options{Limits: source.Limits{MaxBytes: 100 << 20}})
-	err := within(t, 50<<20, func(ctx context.Context) error {
+	s := newSource(t, server.URL+"/a.git", git.Options{Limits: source.Limits{MaxBytes: 10 << 20}})
+	err := within(t, 40<<20, func(ctx context.Context) error {
 		_, err := s.Fetch(ctx, source.Revision{})
 		return err
 	})
@@ -313,7 +313,7 @@ func TestRoundsShareTheLimits(t *testing.T) {
 	commit := r.commit(tree)
 	r.give = func(round int, q handmadeRequest) []object.Hash { return q.wants[:1] }
 	path := strings.Repeat("d/", 39) + "d"
-	opts := git.Options{Paths: []string{path}, Limits: source.Limits{MaxBytes: 60 << 20, MaxFileBytes: 60 << 20}}
+	opts := git.Options{Paths: []string{path}, Limits: source.Limits{MaxBytes: 12 << 20, MaxFileBytes: 12 << 20}}
 	t.Run("one object each", func(t *testing.T) {
 		_, url := r.serve(t, "http")
 		if _, err := newSource(t, url, opts).Fetch(t.Context(), source.Revision{}); err != nil {
@@ -331,14 +331,14 @@ func TestRoundsShareTheLimits(t *testing.T) {
 		} else if q.deepen {
 			head = line("shallow-info\n") + line("shallow "+commit.String()+"\n") + "0001" + head
 		}
-		pack := bombPack(1, r.packEntry(wanted, r.objects[wanted]), 10<<20+round) // another blob each time
+		pack := bombPack(1, r.packEntry(wanted, r.objects[wanted]), 2<<20+round) // another blob each time
 		return append([]byte(head), banded(pack)...)
 	}
 	t.Run("and a bomb", func(t *testing.T) {
 		_, url := r.serve(t, "http")
 		r.rounds.Store(0)
 		s := newSource(t, url, opts)
-		err := within(t, 200<<20, func(ctx context.Context) error {
+		err := within(t, 60<<20, func(ctx context.Context) error {
 			_, err := s.Fetch(ctx, source.Revision{})
 			return err
 		})
