@@ -5,87 +5,89 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"strings"
+	"strconv"
 	"sync"
 
-	"github.com/minio/minio-go/v7"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/gitopskit/gitopskit/source/bucket/internal/cache"
 )
 
-// contents are bodies by what the listing said of them. Nobody changes a map or a body that has been handed on.
-type contents map[object][]byte
+// contents are bodies by what the listing said of them. Nobody changes a map that has been handed on.
+type contents map[content]*cache.Body
 
-// download returns the contents of all objects, reading those that have lacks. If an object has moved, it returns what there
-// is along with errMoved.
-func (s *Source) download(ctx context.Context, wanted []object, have contents) (contents, error) {
+// A content is what of an object decides on its content.
+type content struct {
+	key, etag string
+	size      int64
+}
+
+func (o Object) content() content { return content{o.Key, o.ETag, o.Size} }
+
+// identity has the place in it, for an ETag is the server's word on one key: it is an MD5 of the content at best, and S3
+// promises nothing of two keys that have the same one.
+// The key is as it is and not escaped, so that no two keys make one text.
+func (o Object) identity(place string) string {
+	return "etag:" + strconv.Quote(o.ETag) + " " + strconv.FormatInt(o.Size, 10) + " " + place + "/" + o.Key
+}
+
+// download returns the contents of all objects, reading those that have lacks. With an error comes what there is, of have
+// too.
+func (s *Source) download(ctx context.Context, wanted []Object, have contents) (contents, error) {
 	all := make(contents, len(wanted))
-	var missing []object
+	var missing []Object
 	for _, o := range wanted {
-		if body, ok := have[o]; ok {
-			all[o] = body
+		if body, ok := have[o.content()]; ok {
+			all[o.content()] = body
 		} else {
 			missing = append(missing, o)
 		}
 	}
 	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
+	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(s.opts.Concurrency)
 	for _, o := range missing {
-		if ctx.Err() != nil {
+		if inner.Err() != nil {
 			break
 		}
 		group.Go(func() error {
-			body, err := s.get(ctx, o)
+			body, err := s.get(inner, o)
 			if err != nil {
 				return err
 			}
 			mu.Lock()
-			all[o] = body
-			mu.Unlock()
+			defer mu.Unlock()
+			all[o.content()] = body
 			return nil
 		})
 	}
 	err := group.Wait()
 	if err == nil && len(all) < len(wanted) {
-		err = ctx.Err() // the caller's context ended before all were asked for
+		err = ctx.Err() // it ended before all were asked for
 	}
 	return all, err
 }
 
-// get reads an object if it is the one that was listed.
-func (s *Source) get(ctx context.Context, o object) ([]byte, error) {
-	key := s.opts.Prefix + o.name
-	options := minio.GetObjectOptions{}
-	if err := options.SetMatchETag(o.etag); err != nil {
-		return nil, err
+// get reads an object if it is the one that was listed. What begins to come and does not come whole is read again: what the
+// driver cannot open, it has tried again itself.
+func (s *Source) get(ctx context.Context, o Object) (*cache.Body, error) {
+	for try := 1; ; try++ {
+		stream, err := s.driver.Get(ctx, o)
+		if err != nil {
+			return nil, fmt.Errorf("key %q: %w", o.Key, err)
+		}
+		body, err := cache.Read(stream, o.Size)
+		_ = stream.Close() // it was only read
+		switch {
+		case err == nil:
+			return body, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case try < maxTries:
+			continue
+		case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, cache.ErrLong):
+			err = fmt.Errorf("%d bytes are listed, and others come: %w", o.Size, err)
+		}
+		return nil, fmt.Errorf("key %q: %w", o.Key, &TemporaryError{Err: err})
 	}
-	// Go's transport would decompress what is stored with Content-Encoding: gzip.
-	options.Set("Accept-Encoding", "identity")
-	stream, info, _, err := s.client.GetObject(ctx, s.opts.Bucket, key, options)
-	if answer := (minio.ErrorResponse{}); errors.As(err, &answer) &&
-		(answer.StatusCode == http.StatusPreconditionFailed || answer.Code == minio.NoSuchKey) {
-		return nil, errMoved
-	}
-	if err != nil {
-		return nil, fmt.Errorf("key %q: %w", key, s.describe(err))
-	}
-	defer stream.Close() // it was only read
-	if strings.Trim(info.ETag, `"`) != o.etag {
-		return nil, errMoved // some servers do not know If-Match
-	}
-	return read(stream, key, o.size)
-}
-
-func read(stream io.Reader, key string, size int64) ([]byte, error) {
-	body := make([]byte, size) // at most Limits.MaxFileBytes, as the listing was checked
-	n, err := io.ReadFull(stream, body)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && err != io.EOF {
-		return nil, fmt.Errorf("key %q: %w", key, err)
-	}
-	more, _ := io.ReadFull(stream, make([]byte, 1))
-	if int64(n) != size || more > 0 {
-		return nil, fmt.Errorf("key %q: the server lists %d bytes and sends others: %w", key, size, io.ErrUnexpectedEOF)
-	}
-	return body, nil
 }

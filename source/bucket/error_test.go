@@ -154,7 +154,7 @@ func TestHostileServers(t *testing.T) {
 		answer http.HandlerFunc
 		text   string
 	}{
-		"endless pages": {func(w http.ResponseWriter, _ *http.Request) { page(w, true, "") }, "Limits.MaxFiles"},
+		"endless pages": {func(w http.ResponseWriter, _ *http.Request) { page(w, true, "") }, "Options.MaxKeys"},
 		"endless page": {func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, "<ListBucketResult>")
 			for r.Context().Err() == nil {
@@ -168,8 +168,8 @@ func TestHostileServers(t *testing.T) {
 		"file in file":  {func(w http.ResponseWriter, _ *http.Request) { page(w, false, key("a", 1)+key("a/b", 1)) }, `"a/b" has to be in "a"`},
 		"negative size": {func(w http.ResponseWriter, _ *http.Request) { page(w, false, key("a", -1)) }, "Limits.MaxBytes"},
 		"not XML":       {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }, "EOF"},
-		"short object":  {object("ab"), "lists 3 bytes"},
-		"long object":   {object("abcd"), "lists 3 bytes"},
+		"short object":  {object("ab"), "3 bytes are listed"},
+		"long object":   {object("abcd"), "3 bytes are listed"},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://nonexistent.invalid/", http.StatusMovedPermanently)
 		}, "redirect"},

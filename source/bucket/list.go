@@ -6,88 +6,159 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"path"
 	"slices"
-	"strconv"
 	"strings"
-	"sync/atomic"
 
-	"github.com/minio/minio-go/v7"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/gitopskit/gitopskit/source"
 )
 
-// An object is one line of a listing. Whatever has the same one has the same content.
-type object struct {
-	name string // the key without the prefix
-	etag string
-	size int64
-}
-
-// A listing is what a bucket had at one time, by name.
+// A listing is what a bucket had at one time, by key, without what is ignored.
 type listing struct {
-	objects  []object
+	objects  []Object
 	revision source.Revision
 }
 
 // list holds the bucket to the limits before anything is downloaded.
 func (s *Source) list(ctx context.Context) (listing, error) {
-	if err := ctx.Err(); err != nil {
+	objects, err := s.objects(ctx)
+	if err != nil {
 		return listing{}, err
 	}
-	pages := &pages{limits: s.opts.Limits}
-	ctx, cancel := context.WithCancel(context.WithValue(ctx, pagesKey{}, pages))
-	defer cancel()
-	var l listing
-	trial := source.NewTree(s.opts.Limits)
-	owner := false
-	options := minio.ListObjectsOptions{Prefix: s.opts.Prefix, Recursive: true, FetchOwner: &owner}
-	for info := range s.client.ListObjectsIter(ctx, s.opts.Bucket, options) {
-		if info.Err != nil {
-			return l, fmt.Errorf("listing the objects: %w", s.describe(info.Err))
-		}
-		o, err := s.admit(info, trial)
-		if err != nil {
-			return l, err
-		}
-		if o.name != "" {
-			l.objects = append(l.objects, o)
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return l, err // the iterator just ends then
-	}
-	if len(l.objects) == 0 {
-		return l, fmt.Errorf("bucket %q has no objects under the prefix %q: %w", s.opts.Bucket, s.opts.Prefix, source.ErrNotFound)
-	}
-	slices.SortFunc(l.objects, func(a, b object) int { return strings.Compare(a.name, b.name) })
-	l.revision = revision(l.objects)
-	return l, nil
+	return s.judge(ctx, objects)
 }
 
-// admit returns no object for a folder's placeholder.
-func (s *Source) admit(info minio.ObjectInfo, trial *source.Tree) (object, error) {
-	name, ok := strings.CutPrefix(info.Key, s.opts.Prefix)
+// objects returns what is under the prefix now.
+func (s *Source) objects(ctx context.Context) ([]Object, error) {
+	var all []Object
+	for o, err := range s.driver.List(ctx, List{Prefix: s.opts.Prefix}) {
+		if err != nil {
+			return nil, fmt.Errorf("listing the objects: %w", err)
+		}
+		if len(all) == s.opts.MaxKeys {
+			return nil, &source.LimitError{Option: "Options.MaxKeys", Max: int64(s.opts.MaxKeys)}
+		}
+		all = append(all, o)
+	}
+	return all, nil
+}
+
+// judge leaves out what is no file or ignored, and holds the rest to the limits.
+func (s *Source) judge(ctx context.Context, objects []Object) (listing, error) {
+	objects = slices.DeleteFunc(objects, func(o Object) bool {
+		return o.Size == 0 && (o.Key == s.opts.Prefix || strings.HasSuffix(o.Key, "/")) // a folder's placeholder
+	})
+	slices.SortFunc(objects, func(a, b Object) int { return strings.Compare(a.Key, b.Key) })
+	objects, err := s.filter(ctx, objects)
+	if err != nil {
+		return listing{}, err
+	}
+	if len(objects) == 0 {
+		return listing{}, fmt.Errorf("there are no objects under the prefix %q: %w", s.opts.Prefix, source.ErrNotFound)
+	}
+	trial := source.NewTree(s.opts.Limits)
+	for _, o := range objects {
+		if err := s.admit(o, trial); err != nil {
+			return listing{}, err
+		}
+	}
+	return listing{objects, revision(objects)}, nil
+}
+
+// name is the path of the object's file.
+func (s *Source) name(o Object) string {
+	if s.opts.KeepPrefix {
+		return o.Key
+	}
+	return strings.TrimPrefix(o.Key, s.opts.Prefix)
+}
+
+// admit says whether the object can be a file.
+func (s *Source) admit(o Object, trial *source.Tree) error {
 	switch {
-	case !ok:
-		return object{}, &source.NameError{Name: info.Key, Reason: "is listed and does not have the prefix"}
-	case info.Size == 0 && (name == "" || strings.HasSuffix(name, "/")):
-		return object{}, nil
-	case info.ETag == "":
-		return object{}, fmt.Errorf("key %q: the server lists no ETag, without which a change cannot be seen", info.Key)
+	case !strings.HasPrefix(o.Key, s.opts.Prefix):
+		return &source.NameError{Name: o.Key, Reason: "is listed and does not have the prefix"}
+	case o.ETag == "":
+		return fmt.Errorf("key %q: the server lists no ETag, without which a change cannot be seen", o.Key)
 	}
 	// Nobody opens a file of this tree. It is here for what it refuses.
-	if err := trial.AddLazyFile(name, false, info.Size, nil); err != nil {
-		return object{}, fmt.Errorf("key %q: %w", info.Key, err)
+	if err := trial.AddLazyFile(s.name(o), false, o.Size, nil); err != nil {
+		return fmt.Errorf("key %q: %w", o.Key, err)
 	}
-	return object{name: name, etag: info.ETag, size: info.Size}, nil
+	return nil
 }
 
-func revision(objects []object) source.Revision {
+// filter leaves out what the rules of the options and of ignore files match, and the ignore file of the bucket itself.
+func (s *Source) filter(ctx context.Context, objects []Object) ([]Object, error) {
+	paths := make([]string, len(objects))
+	files := make(map[string]Object) // ignore files by path
+	for i, o := range objects {
+		paths[i] = s.name(o)
+		if !s.opts.NoIgnoreFiles && path.Base(paths[i]) == source.IgnoreFile {
+			files[paths[i]] = o
+		}
+	}
+	if s.opts.Ignore == "" && len(files) == 0 {
+		return s.withoutOwn(objects), nil
+	}
+	var read func(string) ([]byte, error)
+	if !s.opts.NoIgnoreFiles {
+		kept := make(contents)
+		read = func(name string) ([]byte, error) { return s.readIgnoreFile(ctx, files[name], kept) }
+		defer func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.ignoreFiles = kept
+		}()
+	}
+	left, err := s.rules.Filter(paths, read)
+	if err != nil {
+		return nil, err
+	}
+	next := 0
+	objects = slices.DeleteFunc(objects, func(o Object) bool {
+		if next < len(left) && s.name(o) == left[next] {
+			next++
+			return false
+		}
+		return true
+	})
+	return s.withoutOwn(objects), nil
+}
+
+// withoutOwn leaves out the bucket's own ignore file, which says what is content and is none. It has no prefix.
+func (s *Source) withoutOwn(objects []Object) []Object {
+	if s.opts.NoIgnoreFiles {
+		return objects
+	}
+	return slices.DeleteFunc(objects, func(o Object) bool { return o.Key == source.IgnoreFile })
+}
+
+// readIgnoreFile brings an ignore file unless the last listing had the same one.
+func (s *Source) readIgnoreFile(ctx context.Context, o Object, kept contents) ([]byte, error) {
+	if o.Size < 0 || o.Size > s.opts.Limits.MaxIgnoreBytes {
+		return nil, fmt.Errorf("key %q: %w", o.Key, &source.LimitError{Option: "Limits.MaxIgnoreBytes", Max: s.opts.Limits.MaxIgnoreBytes})
+	}
+	s.mu.Lock()
+	body, ok := s.ignoreFiles[o.content()]
+	s.mu.Unlock()
+	var err error
+	if !ok {
+		if body, err = s.get(ctx, o); err != nil {
+			return nil, err
+		}
+	}
+	kept[o.content()] = body
+	return body.Bytes()
+}
+
+// revision is the digest of the objects' keys and ETags. Flux's is the same for the same bucket.
+func revision(objects []Object) source.Revision {
 	sum := sha256.New()
 	for _, o := range objects {
-		fmt.Fprintf(sum, "%q %q %d\n", o.name, o.etag, o.size)
+		_, _ = io.WriteString(sum, o.Key+" "+o.ETag+"\n")
 	}
 	return source.Revision{Digest: digest.NewDigest(digest.SHA256, sum)}
 }
@@ -95,61 +166,17 @@ func revision(objects []object) source.Revision {
 // snapshot is the listing with the contents that it names.
 func (s *Source) snapshot(l listing, all contents) (*source.Snapshot, error) {
 	tree := source.NewTree(s.opts.Limits)
-	place := s.endpoint.String() + "/" + s.opts.Bucket + "/" + s.opts.Prefix
 	for _, o := range l.objects {
-		if err := tree.AddFile(o.name, false, all[o]); err != nil {
+		body, ok := all[o.content()]
+		if !ok {
+			return nil, errors.New("an object is missing")
+		}
+		if err := tree.AddLazyFile(s.name(o), false, o.Size, body.Bytes); err != nil {
 			return nil, err
 		}
-		if err := tree.Identify(o.name, o.identity(place)); err != nil {
+		if err := tree.Identify(s.name(o), o.identity(s.driver.String())); err != nil {
 			return nil, err
 		}
 	}
 	return tree.Snapshot(l.revision), nil
-}
-
-// identity has the place in it, for an ETag is the server's word on one key: it is an MD5 of the content at best, and S3
-// promises nothing of two keys that have the same one.
-// The key is as it is and not escaped, so that no two keys make one text.
-func (o object) identity(place string) string {
-	return "etag:" + strconv.Quote(o.etag) + " " + strconv.FormatInt(o.size, 10) + " " + place + o.name
-}
-
-// pages counts the answers that a listing consists of.
-type pages struct {
-	limits source.Limits
-	seen   atomic.Int64
-}
-
-type pagesKey struct{}
-
-// maxPageBytes is ample for 1,000 keys of 1,024 bytes, percent-encoded and in XML.
-const maxPageBytes = 16 << 20
-
-// boundedTransport ends listings that do not end by themselves: minio-go reads a page whole, however long it is, and goes
-// on as long as the server says that there is more.
-type boundedTransport struct{ next http.RoundTripper }
-
-func (t *boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	pages, listing := request.Context().Value(pagesKey{}).(*pages)
-	if listing && pages.seen.Add(1) > int64(pages.limits.MaxFiles)+maxTries {
-		return nil, &source.LimitError{Option: "Limits.MaxFiles", Max: int64(pages.limits.MaxFiles)}
-	}
-	response, err := t.next.RoundTrip(request)
-	if err == nil && listing {
-		response.Body = &boundedBody{ReadCloser: response.Body, left: maxPageBytes}
-	}
-	return response, err
-}
-
-type boundedBody struct {
-	io.ReadCloser
-	left int64
-}
-
-func (b *boundedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, errors.New("a page of the listing is over 16 MiB")
-	}
-	return n, err
 }

@@ -2,8 +2,6 @@ package bucket
 
 import (
 	"cmp"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,23 +9,36 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
-	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"github.com/gitopskit/gitopskit/source"
 )
 
-// Options say which bucket, and how. Endpoint and Bucket are required.
+// Options say which bucket, and how. Endpoint and Bucket are required, or Driver.
 type Options struct {
+	// Driver reads from another kind of store than S3. It excludes what says where an S3 bucket is and how to reach it, from
+	// Endpoint down to Transport.
+	Driver Driver `json:"-"`
+
+	// Prefix is a folder in the bucket: prod and prod/ mean the same, and do not mean production/. Default: all keys.
+	Prefix string
+	// KeepPrefix leaves the prefix in the paths of the files, which are the whole keys then.
+	KeepPrefix bool
+	// Ignore is lines of gitignore syntax, of paths without the prefix unless it is kept: what they match is left out, and not
+	// downloaded. They count more than those of the .sourceignore files that the bucket has.
+	Ignore string
+	// NoIgnoreFiles leaves .sourceignore files without effect.
+	NoIgnoreFiles bool
+
 	// Endpoint is host:port, or a URL whose scheme says whether to use TLS.
 	Endpoint string
 	// Insecure turns TLS off where Endpoint has no scheme.
 	Insecure bool
 	Bucket   string
-	// Prefix is a folder in the bucket: prod and prod/ mean the same, and do not mean production/. Default: all keys.
-	Prefix string
+	// Style says how the bucket is named in requests. Default: as the endpoint's provider wants it.
+	Style Style
 	// Region is part of what is signed. Default: the one in Amazon's endpoints, elsewhere us-east-1.
 	Region string
 
@@ -39,14 +50,48 @@ type Options struct {
 
 	// CA is PEM, of certificates to trust besides the system's.
 	CA []byte
+	// CustomerKey is the 32 bytes that the objects are encrypted with (SSE-C). It needs TLS.
+	CustomerKey []byte `json:"-"`
+	// AnyETag is for stores whose ETags look like the MD5 of the content and are something else: content is not held against
+	// them.
+	AnyETag bool
 	// Transport sends the requests. It excludes CA. Nil means one like http.DefaultTransport.
-	Transport http.RoundTripper
+	Transport http.RoundTripper `json:"-"`
 
 	// Limits bound the content.
 	Limits source.Limits
+	// MaxKeys is how many keys a listing may have before the ignore rules, or versions of keys. Default: DefaultMaxKeys.
+	MaxKeys int
+	// MaxWait is how long a store may ask to be left alone, in an answer's Retry-After, for Fetch to wait and not to fail.
+	// Default: DefaultMaxWait.
+	MaxWait time.Duration
+	// StallTimeout is how long a server may be silent. Default: a minute.
+	StallTimeout time.Duration
 	// Concurrency is how many objects are read at once. Default: DefaultConcurrency.
 	Concurrency int
 }
+
+// A Style is how requests name a bucket.
+type Style string
+
+// What requests look like.
+const (
+	// StyleAuto is virtual for Amazon, Google and Alibaba, and path elsewhere.
+	StyleAuto Style = ""
+	// StylePath is https://s3.example.com/fleet/key.
+	StylePath Style = "path"
+	// StyleVirtual is https://fleet.s3.example.com/key.
+	StyleVirtual Style = "virtual"
+)
+
+// DefaultMaxKeys is what Options.MaxKeys means where it is zero or less.
+const DefaultMaxKeys = 1_000_000
+
+// DefaultMaxWait is what Options.MaxWait means where it is zero or less.
+const DefaultMaxWait = 20 * time.Second
+
+// DefaultStallTimeout is what Options.StallTimeout means where it is zero or less.
+const DefaultStallTimeout = time.Minute
 
 // DefaultConcurrency hides the latency of small objects; more gains little even on a fast line.
 const DefaultConcurrency = 16
@@ -60,6 +105,9 @@ func (o Options) Format(f fmt.State, verb rune) {
 		}
 	}
 	o.Endpoint = source.RedactURL(o.Endpoint)
+	if len(o.CustomerKey) > 0 {
+		o.CustomerKey = []byte("(set)")
+	}
 	o.Transport = nil // it is somebody else's, and may print anything
 	fmt.Fprintf(f, fmt.FormatString(f, verb), plain(o))
 }
@@ -90,59 +138,39 @@ func (o Options) endpoint() (*url.URL, error) {
 func (o Options) validate() error {
 	prefix := strings.TrimSuffix(o.Prefix, "/")
 	switch {
-	case o.Bucket == "":
-		return errors.New("Options.Bucket is empty")
 	case prefix != "" && (!fs.ValidPath(prefix) || prefix == "."):
 		return fmt.Errorf("Options.Prefix %q is not a folder's path", o.Prefix)
+	case o.Driver != nil && o.Endpoint+o.Bucket+o.AccessKey+o.SecretKey+o.SessionToken != "":
+		return errors.New("Options.Driver excludes Endpoint, Bucket and credentials, which are for S3")
+	case o.Driver != nil:
+		return nil
+	case o.Bucket == "":
+		return errors.New("Options.Bucket is empty")
 	case (o.AccessKey == "") != (o.SecretKey == ""):
 		return errors.New("only one of Options.AccessKey and SecretKey is set")
+	case o.Style != StyleAuto && o.Style != StylePath && o.Style != StyleVirtual:
+		return fmt.Errorf("Options.Style is the unknown %q", o.Style)
 	case len(o.CA) > 0 && o.Transport != nil:
 		return errors.New("Options.CA excludes Transport, which has certificates of its own")
 	}
 	return s3utils.CheckValidBucketName(o.Bucket)
 }
 
-// How often minio-go sends a request before it gives up on a network or a server that fails; its own 10 take 8 seconds.
-const maxTries = 3
-
-func newClient(endpoint *url.URL, o Options) (*minio.Core, error) {
-	transport, err := newTransport(o)
-	if err != nil {
-		return nil, err
+// withDefaults returns the options that o means.
+func (o Options) withDefaults() Options {
+	if o.Prefix = strings.TrimSuffix(o.Prefix, "/"); o.Prefix != "" {
+		o.Prefix += "/"
 	}
-	signature := credentials.SignatureV4
-	if o.AccessKey == "" {
-		signature = credentials.SignatureAnonymous
-	}
-	return minio.NewCore(endpoint.Host, &minio.Options{
-		Creds:  credentials.NewStatic(o.AccessKey, o.SecretKey, o.SessionToken, signature),
-		Secure: endpoint.Scheme == "https",
-		// Without a region minio-go asks for it, with a request of its own.
-		Region:     cmp.Or(o.Region, s3utils.GetRegionFromURL(*endpoint), "us-east-1"),
-		Transport:  &boundedTransport{next: transport},
-		MaxRetries: maxTries,
-	})
+	o.Limits = o.Limits.WithDefaults()
+	o.MaxKeys = cmp.Or(max(o.MaxKeys, 0), DefaultMaxKeys)
+	o.MaxWait = cmp.Or(max(o.MaxWait, 0), DefaultMaxWait)
+	o.StallTimeout = cmp.Or(max(o.StallTimeout, 0), DefaultStallTimeout)
+	o.Concurrency = cmp.Or(max(o.Concurrency, 0), DefaultConcurrency)
+	return o
 }
 
-func newTransport(o Options) (http.RoundTripper, error) {
-	if o.Transport != nil {
-		return o.Transport, nil
-	}
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
-	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
-		transport = standard.Clone()
-	}
-	transport.MaxIdleConnsPerHost = o.Concurrency
-	if len(o.CA) == 0 {
-		return transport, nil
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		return nil, err
-	}
-	if !pool.AppendCertsFromPEM(o.CA) {
-		return nil, errors.New("Options.CA has no PEM certificate")
-	}
-	transport.TLSClientConfig = &tls.Config{RootCAs: pool}
-	return transport, nil
+// plain returns the options without what a Source must not print.
+func (o Options) plain() Options {
+	o.AccessKey, o.SecretKey, o.SessionToken, o.CustomerKey = "", "", "", nil
+	return o
 }

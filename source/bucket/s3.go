@@ -1,0 +1,152 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/encrypt"
+
+	"github.com/gitopskit/gitopskit/source"
+)
+
+// s3 is the [Driver] of S3 and what speaks its protocol.
+type s3 struct {
+	endpoint   url.URL
+	bucket     string
+	region     string // that of the options
+	client     *minio.Core
+	encryption encrypt.ServerSide // nil: none of ours
+	anyETag    bool
+	maxKeys    int
+	redact     func(string) string // of what a server says
+}
+
+// String implements [Driver].
+func (d *s3) String() string {
+	u := d.endpoint
+	u.Path = "/" + d.bucket
+	return u.String()
+}
+
+// List implements [Driver].
+func (d *s3) List(ctx context.Context, list List) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		if err := ctx.Err(); err != nil {
+			yield(Object{}, err)
+			return
+		}
+		// Some servers send pages of fewer keys than were asked for, even empty ones, but not so many.
+		c := &call{pages: int64(d.maxKeys)/100 + 100}
+		inner, cancel := context.WithCancel(context.WithValue(ctx, callKey{}, c))
+		defer cancel()
+		owner := false
+		options := minio.ListObjectsOptions{Prefix: list.Prefix, Recursive: true, WithVersions: list.Versions, FetchOwner: &owner}
+		for info := range d.client.ListObjectsIter(inner, d.bucket, options) {
+			if info.Err != nil {
+				yield(Object{}, d.describe(ctx, c, info.Err))
+				return
+			}
+			o := Object{Key: info.Key, ETag: info.ETag, Size: info.Size}
+			if list.Versions {
+				o.Version, o.Modified, o.Deleted = info.VersionID, info.LastModified, info.IsDeleteMarker
+			}
+			if !yield(o, nil) {
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(Object{}, err) // minio-go just ends then
+		}
+	}
+}
+
+// Get implements [Driver].
+func (d *s3) Get(ctx context.Context, o Object) (io.ReadCloser, error) {
+	c := &call{}
+	options := minio.GetObjectOptions{VersionID: o.Version, ServerSideEncryption: d.encryption, Checksum: true}
+	if err := options.SetMatchETag(o.ETag); err != nil {
+		return nil, err
+	}
+	// Go's transport would decompress what is stored with Content-Encoding: gzip.
+	options.Set("Accept-Encoding", "identity")
+	stream, info, header, err := d.client.GetObject(context.WithValue(ctx, callKey{}, c), d.bucket, o.Key, options)
+	if answer := (minio.ErrorResponse{}); errors.As(err, &answer) && (answer.StatusCode == http.StatusPreconditionFailed ||
+		answer.Code == minio.NoSuchKey || answer.Code == minio.NoSuchVersion) {
+		return nil, ErrMoved
+	}
+	if err != nil {
+		return nil, d.describe(ctx, c, err)
+	}
+	if strings.Trim(info.ETag, `"`) != o.ETag {
+		_ = stream.Close()
+		return nil, ErrMoved // some servers do not know If-Match
+	}
+	body := &checkedBody{body: stream, ctx: ctx}
+	body.expect(d.sums(o, info, header))
+	return body, nil
+}
+
+// describe sorts failures into the errors that callers branch on.
+func (d *s3) describe(ctx context.Context, c *call, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	answer := minio.ErrorResponse{}
+	switch {
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("the server speaks plain HTTP: write http:// before Options.Endpoint, or set Insecure: %w", err)
+	case errors.Is(err, source.ErrTooLarge) || errors.Is(err, errPageTooLong):
+		return err
+	case !errors.As(err, &answer):
+		return c.temporary(&hiddenError{text: d.redact(err.Error()), cause: err})
+	}
+	text := d.redact(answer.Error())
+	said := fmt.Sprintf("the server answers %d %.100q: %q", answer.StatusCode, d.redact(answer.Code), text[:min(len(text), 500)])
+	switch {
+	case answer.Code == "RequestTimeTooSkewed":
+		return fmt.Errorf("%w: this machine's clock is more than 15 minutes off the server's: %s", source.ErrUnauthorized, said)
+	case answer.Code == "AuthorizationHeaderMalformed" || answer.StatusCode >= 300 && answer.StatusCode < 400:
+		return fmt.Errorf("%s: %s", d.elsewhere(answer.Region), said)
+	case answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("%w: %s", source.ErrUnauthorized, said)
+	case answer.Code == minio.NoSuchBucket || answer.StatusCode == http.StatusNotFound:
+		return fmt.Errorf("bucket %q: %w: %s", d.bucket, source.ErrNotFound, said)
+	case answer.StatusCode >= 500 || answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode == http.StatusRequestTimeout:
+		return c.temporary(errors.New(said))
+	}
+	return errors.New(said)
+}
+
+func (d *s3) elsewhere(region string) string {
+	if region != "" && region != d.region {
+		return fmt.Sprintf("the bucket is in region %.50q: set Options.Region to that, and Endpoint to that region's", region)
+	}
+	return "redirects are not followed; perhaps Options.Region or Endpoint is another one"
+}
+
+// A hiddenError has the text of its cause without secrets.
+type hiddenError struct {
+	text  string
+	cause error
+}
+
+func (e *hiddenError) Error() string { return e.text }
+func (e *hiddenError) Unwrap() error { return e.cause }
+
+func redactor(secrets ...string) func(string) string {
+	return func(text string) string {
+		for _, secret := range secrets {
+			if secret != "" {
+				text = strings.ReplaceAll(text, secret, "(redacted)")
+			}
+		}
+		return text
+	}
+}

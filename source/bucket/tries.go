@@ -1,0 +1,171 @@
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/gitopskit/gitopskit/source"
+)
+
+// maxTries is how often a request is sent to a network or a server that fails.
+const maxTries = 3
+
+// A call is what the requests of one call of the driver have in common; it travels in their context.
+type call struct {
+	// pages is how many answers of a listing may come; zero: it is no listing.
+	pages int64
+	seen  atomic.Int64
+	after atomic.Int64 // the last answer's Retry-After, in nanoseconds
+}
+
+type callKey struct{}
+
+// temporary returns err with the time that the store asked for.
+func (c *call) temporary(err error) error {
+	return &TemporaryError{After: time.Duration(c.after.Load()), Err: err}
+}
+
+// A persistentTransport sends a request again where the network or the server failed, bounds listings and ends silence:
+// minio-go tries again without regard to Retry-After, reads a page of a listing whole, however long it is, and goes on as
+// long as the server says that there is more. Requests have no bodies.
+type persistentTransport struct {
+	next           http.RoundTripper
+	maxWait, stall time.Duration
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t *persistentTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	c, _ := request.Context().Value(callKey{}).(*call)
+	if c == nil {
+		c = &call{}
+	}
+	if c.pages > 0 && c.seen.Add(1) > c.pages {
+		return nil, &source.LimitError{Option: "Options.MaxKeys", Max: c.pages}
+	}
+	for try := 1; ; try++ {
+		response, err := t.send(request, c.pages > 0)
+		after, again := t.judge(request.Context(), response, err)
+		c.after.Store(int64(after))
+		if !again || try == maxTries || after > t.maxWait {
+			return response, err
+		}
+		if response != nil {
+			_, _ = io.CopyN(io.Discard, response.Body, 64<<10) // little of it, so that the connection is used again
+			_ = response.Body.Close()
+		}
+		pause := max(after, time.Duration(try)*(50*time.Millisecond+rand.N(100*time.Millisecond)))
+		select {
+		case <-request.Context().Done():
+			return nil, request.Context().Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// judge reports whether to send the request again, and after what time the server wants that.
+func (t *persistentTransport) judge(ctx context.Context, response *http.Response, err error) (time.Duration, bool) {
+	if err != nil {
+		hopeless := errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, new(*tls.CertificateVerificationError)) ||
+			errors.Is(err, errPageTooLong)
+		return 0, !hopeless && ctx.Err() == nil
+	}
+	switch response.StatusCode {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return retryAfter(response.Header.Get("Retry-After"), time.Now()), true
+	}
+	return 0, false
+}
+
+// retryAfter reads seconds, or a date.
+func retryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
+		return time.Duration(min(max(seconds, 0), 1<<30)) * time.Second
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return max(date.Sub(now), 0)
+	}
+	return 0
+}
+
+// send returns a page of a listing only whole.
+func (t *persistentTransport) send(request *http.Request, page bool) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(request.Context())
+	stalled := fmt.Errorf("the server stalls: nothing came for %s (Options.StallTimeout)", t.stall)
+	alarm := time.AfterFunc(t.stall, func() { cancel(stalled) })
+	end := func() {
+		alarm.Stop()
+		cancel(nil)
+	}
+	response, err := t.next.RoundTrip(request.WithContext(ctx))
+	if err != nil {
+		err = causeOf(ctx, request.Context(), err)
+		end()
+		return nil, err
+	}
+	alarm.Reset(t.stall)
+	body := &watchedBody{body: response.Body, ctx: ctx, outer: request.Context(), alarm: alarm, stall: t.stall, end: end}
+	response.Body = body
+	if !page {
+		return response, nil
+	}
+	defer body.Close() // it was only read
+	whole, err := io.ReadAll(io.LimitReader(body, maxPageBytes+1))
+	if err == nil && len(whole) > maxPageBytes {
+		err = errPageTooLong
+	}
+	if err != nil {
+		return nil, err
+	}
+	response.Body = io.NopCloser(bytes.NewReader(whole))
+	return response, nil
+}
+
+// maxPageBytes is ample for 1,000 keys of 1,024 bytes, percent-encoded and in XML.
+const maxPageBytes = 16 << 20
+
+var errPageTooLong = errors.New("a page of the listing is over 16 MiB")
+
+// causeOf returns why a request ended: the server's silence, if that was it.
+func causeOf(ctx, outer context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && outer.Err() == nil {
+		return cause
+	}
+	return err
+}
+
+// A watchedBody sets off the alarm when nothing comes.
+type watchedBody struct {
+	body       io.ReadCloser
+	ctx, outer context.Context
+	alarm      *time.Timer
+	stall      time.Duration
+	end        func()
+}
+
+// Read implements [io.Reader].
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.body.Read(p)
+	if n > 0 {
+		b.alarm.Reset(b.stall)
+	}
+	if err != nil && err != io.EOF {
+		err = causeOf(b.ctx, b.outer, err)
+	}
+	return n, err
+}
+
+// Close implements [io.Closer].
+func (b *watchedBody) Close() error {
+	b.end()
+	return b.body.Close()
+}
