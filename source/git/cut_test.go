@@ -4,134 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net"
 	"os"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/gitopskit/gitopskit/internal/testbed"
 	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/git"
 )
-
-// A cutter is a proxy that lets only so many bytes through, over all its connections, and then ends them or falls silent.
-type cutter struct {
-	listener net.Listener
-	target   string
-
-	mu     sync.Mutex
-	back   bool // what is counted is what the server sends; else what the client sends
-	silent bool
-	left   int
-	passed int
-	conns  map[net.Conn]bool
-}
-
-// plenty is more than anything here sends.
-const plenty = 1 << 30
-
-func newCutter(t *testing.T, target string) *cutter {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	c := &cutter{listener: l, target: target, conns: make(map[net.Conn]bool)}
-	c.allow(plenty, true, false)
-	var running sync.WaitGroup
-	running.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			running.Go(func() { c.carry(conn) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		c.drop()
-		running.Wait()
-	})
-	return c
-}
-
-// allow starts anew, with connections that are none of the former's.
-func (c *cutter) allow(n int, back, silent bool) {
-	c.drop()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.left, c.passed, c.back, c.silent = n, 0, back, silent
-}
-
-func (c *cutter) drop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for conn := range c.conns {
-		_ = conn.Close()
-	}
-	clear(c.conns)
-}
-
-// keep has drop end a connection, unless nothing is let through any more.
-func (c *cutter) keep(conns ...net.Conn) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.left <= 0 && !c.silent {
-		return false
-	}
-	for _, conn := range conns {
-		c.conns[conn] = true
-	}
-	return true
-}
-
-func (c *cutter) carry(client net.Conn) {
-	defer client.Close()
-	server, err := net.Dial("tcp", c.target)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	if !c.keep(client, server) {
-		return
-	}
-	var both sync.WaitGroup
-	both.Go(func() { c.copy(client, server, true) })
-	both.Go(func() { c.copy(server, client, false) })
-	both.Wait()
-}
-
-func (c *cutter) copy(to, from net.Conn, back bool) {
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		passes, wait := c.count(n, back)
-		if _, failed := to.Write(buf[:passes]); failed != nil || err != nil || passes < n && !wait {
-			_ = to.Close()
-			_ = from.Close()
-			return
-		}
-	}
-}
-
-// count tells how many of n bytes pass, and whether silence follows.
-func (c *cutter) count(n int, back bool) (int, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if back != c.back {
-		return n, false
-	}
-	passes := min(n, c.left)
-	c.left -= passes
-	c.passed += passes
-	return passes, c.silent
-}
-
-func (c *cutter) counted() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.passed
-}
 
 // A cutCase is a fetch that is cut.
 type cutCase struct {
@@ -154,18 +35,18 @@ func cutCases() []cutCase {
 }
 
 // each runs f with a server behind a cutter, and how many bytes a fetch takes from it and gives it.
-func (tt cutCase) each(t *testing.T, f func(t *testing.T, r *handmade, c *cutter, url string, opts git.Options, back, forth int)) {
+func (tt cutCase) each(t *testing.T, f func(t *testing.T, r *handmade, c *testbed.Cutter, url string, opts git.Options, back, forth int)) {
 	t.Run(tt.name, func(t *testing.T) {
 		t.Parallel()
 		r, _ := sample()
 		site, _ := r.serve(t, tt.scheme)
-		c := newCutter(t, site.address)
-		url, opts := tt.scheme+"://"+c.listener.Addr().String()+"/repo.git", tt.opts
+		c := testbed.NewCutter(t, site.address)
+		url, opts := tt.scheme+"://"+c.Address+"/repo.git", tt.opts
 		opts.KnownHosts = slices.Concat([]byte("* "), site.knownHosts[bytes.IndexByte(site.knownHosts, 0x20)+1:])
 		measure := func(back bool) int {
-			c.allow(plenty, back, false)
+			c.Allow(testbed.Plenty, back, false)
 			tt.check(t, fetch(t, newSource(t, url, opts), source.Revision{}))
-			return c.counted()
+			return c.Passed()
 		}
 		f(t, r, c, url, opts, measure(true), measure(false))
 	})
@@ -188,7 +69,7 @@ var farewell = map[string][2]int{"http": {8, 0}, "git": {0, 4}, "ssh": {250, 250
 
 func TestCutAtEveryByte(t *testing.T) {
 	for _, tt := range cutCases() {
-		tt.each(t, func(t *testing.T, r *handmade, c *cutter, url string, opts git.Options, back, forth int) {
+		tt.each(t, func(t *testing.T, r *handmade, c *testbed.Cutter, url string, opts git.Options, back, forth int) {
 			step := 1
 			if tt.scheme == "ssh" {
 				step = 23
@@ -204,10 +85,10 @@ func TestCutAtEveryByte(t *testing.T) {
 }
 
 // cut has a fetch end after n bytes: before enough of them, that is an error.
-func (tt cutCase) cut(t *testing.T, r *handmade, c *cutter, url string, opts git.Options, n int, back bool, enough int) {
+func (tt cutCase) cut(t *testing.T, r *handmade, c *testbed.Cutter, url string, opts git.Options, n int, back bool, enough int) {
 	t.Helper()
 	s := newSource(t, url, opts)
-	c.allow(n, back, false)
+	c.Allow(n, back, false)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	snapshot, err := s.Fetch(ctx, source.Revision{})
@@ -224,7 +105,7 @@ func (tt cutCase) cut(t *testing.T, r *handmade, c *cutter, url string, opts git
 	if n%4 > 0 || err == nil {
 		return
 	}
-	c.allow(plenty, back, false)
+	c.Allow(testbed.Plenty, back, false)
 	before := r.rounds.Load()
 	snapshot, err = s.Fetch(ctx, source.Revision{})
 	if err != nil {
@@ -239,7 +120,7 @@ func (tt cutCase) cut(t *testing.T, r *handmade, c *cutter, url string, opts git
 
 func TestSilenceAtAnyByteEnds(t *testing.T) {
 	for _, tt := range cutCases() {
-		tt.each(t, func(t *testing.T, r *handmade, c *cutter, url string, opts git.Options, back, forth int) {
+		tt.each(t, func(t *testing.T, r *handmade, c *testbed.Cutter, url string, opts git.Options, back, forth int) {
 			opts.StallTimeout = 100 * time.Millisecond
 			for i := range 12 {
 				n, counts := i*(back-farewell[tt.scheme][0])/12, true
@@ -247,14 +128,14 @@ func TestSilenceAtAnyByteEnds(t *testing.T) {
 					n, counts = i*(forth-farewell[tt.scheme][1])/12, false
 				}
 				s := newSource(t, url, opts)
-				c.allow(n, counts, true)
+				c.Allow(n, counts, true)
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 				_, err := s.Fetch(ctx, source.Revision{})
 				if !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 					t.Errorf("%d bytes (back: %t): got %v", n, counts, err)
 				}
 				checkError(t, err, nil, "stalls")
-				c.allow(plenty, true, false)
+				c.Allow(testbed.Plenty, true, false)
 				snapshot, err := s.Fetch(ctx, source.Revision{})
 				cancel()
 				if err != nil {
@@ -268,16 +149,16 @@ func TestSilenceAtAnyByteEnds(t *testing.T) {
 
 func TestCancelAtAnyByteEnds(t *testing.T) {
 	for _, tt := range cutCases() {
-		tt.each(t, func(t *testing.T, r *handmade, c *cutter, url string, opts git.Options, back, _ int) {
+		tt.each(t, func(t *testing.T, r *handmade, c *testbed.Cutter, url string, opts git.Options, back, _ int) {
 			for i := range 12 {
 				n := i * (back - farewell[tt.scheme][0]) / 12
 				s := newSource(t, url, opts)
-				c.allow(n, true, true)
+				c.Allow(n, true, true)
 				ctx, cancel := context.WithCancel(t.Context())
 				waiting := make(chan struct{})
 				go func() {
 					defer close(waiting)
-					for c.counted() < n && ctx.Err() == nil {
+					for c.Passed() < n && ctx.Err() == nil {
 						time.Sleep(time.Millisecond)
 					}
 					time.Sleep(time.Duration(i) * time.Millisecond)
@@ -287,7 +168,7 @@ func TestCancelAtAnyByteEnds(t *testing.T) {
 				cancel()
 				<-waiting
 				checkError(t, err, context.Canceled, "")
-				c.allow(plenty, true, false)
+				c.Allow(testbed.Plenty, true, false)
 				tt.check(t, fetch(t, s, source.Revision{}))
 			}
 		})
