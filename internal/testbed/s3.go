@@ -49,7 +49,10 @@ func (s *S3Server) NewBucket(ctx context.Context, name string) (*Bucket, error) 
 
 // Put writes the object under a key.
 func (b *Bucket) Put(ctx context.Context, key string, body []byte) error {
-	_, err := b.Client.PutObject(ctx, b.Name, key, bytes.NewReader(body), int64(len(body)), minio.PutObjectOptions{})
+	// Without the checksum the body goes as it is. With it, it goes in signed chunks, which the server leaves unread where it
+	// wants no body, under a key that ends in a slash, and takes for the connection's next request.
+	_, err := b.Client.PutObject(ctx, b.Name, key, bytes.NewReader(body), int64(len(body)),
+		minio.PutObjectOptions{DisableContentSha256: true})
 	return err
 }
 

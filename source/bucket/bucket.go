@@ -88,7 +88,7 @@ func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snap
 		if known.Current(listing.revision) {
 			return nil, source.ErrNotModified
 		}
-		all, err := s.download(ctx, listing.objects, have)
+		all, err := s.download(ctx, listing, have)
 		if err != nil {
 			// What did arrive need not arrive again.
 			s.keep(all)

@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,11 +34,11 @@ func (o Object) identity(place string) string {
 
 // download returns the contents of all objects, reading those that have lacks. With an error comes what there is, of have
 // too.
-func (s *Source) download(ctx context.Context, wanted []Object, have contents) (contents, error) {
-	all := make(contents, len(wanted))
+func (s *Source) download(ctx context.Context, l listing, have contents) (contents, error) {
+	all := make(contents, len(l.objects))
 	var missing []Object
-	for _, o := range wanted {
-		if body, ok := have[o.content()]; ok {
+	for _, o := range l.objects {
+		if body := cmp.Or(have[o.content()], l.read[o.content()]); body != nil {
 			all[o.content()] = body
 		} else {
 			missing = append(missing, o)
@@ -62,7 +63,7 @@ func (s *Source) download(ctx context.Context, wanted []Object, have contents) (
 		})
 	}
 	err := group.Wait()
-	if err == nil && len(all) < len(wanted) {
+	if err == nil && len(all) < len(l.objects) {
 		err = ctx.Err() // it ended before all were asked for
 	}
 	return all, err

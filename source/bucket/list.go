@@ -19,6 +19,7 @@ import (
 type listing struct {
 	objects  []Object
 	revision source.Revision
+	read     contents // ignore files
 }
 
 // list holds the bucket to the limits before anything is downloaded.
@@ -51,12 +52,13 @@ func (s *Source) judge(ctx context.Context, objects []Object) (listing, error) {
 		return o.Size == 0 && (o.Key == s.opts.Prefix || strings.HasSuffix(o.Key, "/")) // a folder's placeholder
 	})
 	slices.SortFunc(objects, func(a, b Object) int { return strings.Compare(a.Key, b.Key) })
-	objects, err := s.filter(ctx, objects)
+	ignoreFiles := make(contents)
+	objects, err := s.filter(ctx, objects, ignoreFiles)
 	if err != nil {
 		return listing{}, err
 	}
 	if len(objects) == 0 {
-		return listing{}, fmt.Errorf("there are no objects under the prefix %q: %w", s.opts.Prefix, source.ErrNotFound)
+		return listing{}, fmt.Errorf("there are no objects under the prefix %q that are not ignored: %w", s.opts.Prefix, source.ErrNotFound)
 	}
 	trial := source.NewTree(s.opts.Limits)
 	for _, o := range objects {
@@ -64,7 +66,7 @@ func (s *Source) judge(ctx context.Context, objects []Object) (listing, error) {
 			return listing{}, err
 		}
 	}
-	return listing{objects, revision(objects)}, nil
+	return listing{objects, revision(objects), ignoreFiles}, nil
 }
 
 // name is the path of the object's file.
@@ -90,8 +92,9 @@ func (s *Source) admit(o Object, trial *source.Tree) error {
 	return nil
 }
 
-// filter leaves out what the rules of the options and of ignore files match, and the ignore file of the bucket itself.
-func (s *Source) filter(ctx context.Context, objects []Object) ([]Object, error) {
+// filter leaves out what the rules of the options and of ignore files match, and the ignore file of the bucket itself. It adds
+// the ignore files' contents to kept.
+func (s *Source) filter(ctx context.Context, objects []Object, kept contents) ([]Object, error) {
 	paths := make([]string, len(objects))
 	files := make(map[string]Object) // ignore files by path
 	for i, o := range objects {
@@ -105,7 +108,6 @@ func (s *Source) filter(ctx context.Context, objects []Object) ([]Object, error)
 	}
 	var read func(string) ([]byte, error)
 	if !s.opts.NoIgnoreFiles {
-		kept := make(contents)
 		read = func(name string) ([]byte, error) { return s.readIgnoreFile(ctx, files[name], kept) }
 		defer func() {
 			s.mu.Lock()
