@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // The errors that callers branch on, with [errors.Is].
@@ -79,6 +80,24 @@ type LinkError struct {
 func (e *LinkError) Error() string {
 	return fmt.Sprintf("symbolic link %q to %q %s", e.Link, e.Target, e.Reason)
 }
+
+// A TemporaryError is of an origin that is busy, fails, is silent or cannot be reached: the same call may succeed later.
+type TemporaryError struct {
+	// After is how long the origin wants to be left alone; zero where it does not say.
+	After time.Duration
+	Err   error
+}
+
+// Error implements error.
+func (e *TemporaryError) Error() string {
+	if e.After > 0 {
+		return fmt.Sprintf("%v; it asks to be left alone for %s", e.Err, e.After)
+	}
+	return e.Err.Error()
+}
+
+// Unwrap returns Err.
+func (e *TemporaryError) Unwrap() error { return e.Err }
 
 // RedactURL returns raw without user, password, query and fragment, which is where credentials are. What does not parse as
 // a URL loses everything up to its last @ and from its first ? on.

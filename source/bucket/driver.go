@@ -7,13 +7,15 @@ import (
 	"io"
 	"iter"
 	"time"
+
+	"github.com/gitopskit/gitopskit/source"
 )
 
 // A Driver reads one bucket of an object store; the one for S3 is made of [Options] by [New]. Several goroutines use it at
 // once. Its String is where the bucket is, as a URL without credentials, such as "https://s3.example.com/fleet".
 //
 // Its errors wrap [source.ErrNotFound] where there is no such bucket, [source.ErrUnauthorized] where the store lets nobody in
-// or not that one, and a [*TemporaryError] where the same call may succeed later. They tell no secret.
+// or not that one, and a [*source.TemporaryError] where the same call may succeed later. They tell no secret.
 type Driver interface {
 	// List yields what is under a prefix, in any order, and ends after the first error.
 	List(ctx context.Context, list List) iter.Seq2[Object, error]
@@ -49,20 +51,5 @@ var ErrMoved = errors.New("objects kept changing while they were read")
 // ErrCorrupt says that content is not what its checksum says.
 var ErrCorrupt = errors.New("the content does not match its checksum")
 
-// A TemporaryError is of a store that is busy, fails, or cannot be reached: the same call may succeed later.
-type TemporaryError struct {
-	// After is how long the store wants to be left alone; zero where it does not say.
-	After time.Duration
-	Err   error
-}
-
-// Error implements error.
-func (e *TemporaryError) Error() string {
-	if e.After > 0 {
-		return fmt.Sprintf("%v; it asks to be left alone for %s", e.Err, e.After)
-	}
-	return e.Err.Error()
-}
-
-// Unwrap returns Err.
-func (e *TemporaryError) Unwrap() error { return e.Err }
+// A TemporaryError is [source.TemporaryError].
+type TemporaryError = source.TemporaryError
