@@ -77,10 +77,12 @@ func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snap
 	s.mu.Lock()
 	have := s.last
 	s.mu.Unlock()
+	var moved error
 	for range maxListings {
 		listing, err := s.list(ctx)
 		if errors.Is(err, ErrMoved) {
-			continue // an ignore file did
+			moved = err // it was an ignore file
+			continue
 		}
 		if err != nil {
 			return nil, err
@@ -95,6 +97,7 @@ func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snap
 			have = all
 		}
 		if errors.Is(err, ErrMoved) {
+			moved = err
 			continue
 		}
 		if err != nil {
@@ -103,7 +106,7 @@ func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snap
 		s.keep(all)
 		return s.snapshot(listing, all)
 	}
-	return nil, &TemporaryError{Err: ErrMoved}
+	return nil, &TemporaryError{Err: moved}
 }
 
 func (s *Source) keep(all contents) {

@@ -88,6 +88,10 @@ func (d *s3) Get(ctx context.Context, o Object) (io.ReadCloser, error) {
 		_ = stream.Close()
 		return nil, ErrMoved // some servers do not know If-Match
 	}
+	if info.Size >= 0 && info.Size != o.Size {
+		_ = stream.Close()
+		return nil, fmt.Errorf("%w: %d bytes are listed, and the answer has %d", ErrMoved, o.Size, info.Size)
+	}
 	body := &checkedBody{body: stream, ctx: ctx}
 	body.expect(d.sums(o, info, header))
 	return body, nil
