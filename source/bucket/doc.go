@@ -1,26 +1,46 @@
-// Package bucket fetches from buckets of S3 and of what speaks its protocol.
+// Package bucket fetches from buckets of S3, of what speaks its protocol, and of any store that has a [Driver].
 //
 //	origin, err := bucket.New(bucket.Options{Endpoint: "s3.eu-west-1.amazonaws.com", Bucket: "fleet", Prefix: "prod"})
 //	snapshot, err := origin.Fetch(ctx, known)   // a source.Source
 //	snapshot.Revision                           // sha256:9f86d0…
 //
-// A [Source.Fetch] lists the objects under the prefix, which is one request for every thousand keys. The revision is a digest
-// of that listing: of each key, ETag and size, and not of times. If the revision is known, that is all. Otherwise the objects
-// are read, many at once, with one GET each and on condition that the ETag is still the listed one. Where an object has
-// changed meanwhile, the bucket is listed again: a snapshot is exactly what its revision's listing says. A Source keeps what
-// it fetched last in memory, and reads only objects whose key, ETag or size is new.
+// A [Source.Fetch] lists the objects under the prefix, which is one request for every thousand keys. If the revision is known,
+// that is all. Otherwise the objects that are new are read, many at once, with one GET each and on condition that the ETag is
+// still the listed one. Where an object has changed or gone meanwhile, the bucket is listed again, up to five times: a snapshot
+// is exactly what its revision's listing says. Content is held against its MD5 where the ETag is one, and against the checksum
+// that the store keeps; for stores whose ETags only look like an MD5 there is Options.AnyETag.
+//
+// # The revision
+//
+// It is the sha256 of a line for each object, sorted by key: the key, a space, the ETag. Keys are whole, with the prefix, and
+// what is ignored has no line. Times count for nothing, so an object that is written again as it was changes nothing. Flux gives
+// the same bucket the same revision; there are two exceptions. Flux reads one .sourceignore, under that very key, whatever the
+// prefix is, and it takes a prefix as text: its prod is also production/.
 //
 // # What is fetched
 //
-// A key without its prefix is a file's path. Keys that end in a slash and hold nothing, which some tools write for folders,
-// are skipped. A key that is no path, such as a//b or ../c, is a [*source.NameError], and so are two keys of which one is a
-// file and the other in a folder of that name: content is whole or absent. There are no executable files and no links.
+// A key without its prefix is a file's path; with Options.KeepPrefix it is the whole key. Whatever is a path can be fetched:
+// keys of 1,024 bytes, with backslashes, spaces, control characters, in any form of Unicode, and such as only differ in case.
+// Keys that end in a slash and hold nothing, which some tools write for folders, are skipped. Any other key that is no path,
+// such as a//b, /a, ./a or ../c, or a/ with content, is a [*source.NameError], and so are two keys of which one is a file and the
+// other in a folder of that name: content is whole or absent. Ignore rules can leave such keys out. There are no executable files
+// and no links.
+//
+// What the rules of Options.Ignore and of .sourceignore files match is not read; see [source.IgnoreRules]. Ignore files are
+// read again only when their ETag has moved. The one at the top of the bucket is not content itself, as with Flux.
 //
 // The identity of a file, as [source.IdentityFS] has it, is made of endpoint, bucket, key, ETag and size, so a copy under another
 // key has another one.
 //
-// A bucket without any object under the prefix is [source.ErrNotFound] and not an empty snapshot, for what follows from an
-// empty one is that everything gets removed.
+// A bucket without any object under the prefix that is not ignored is [source.ErrNotFound] and not an empty snapshot, for what
+// follows from an empty one is that everything gets removed.
+//
+// # What goes wrong
+//
+// Requests that the network or the store failed are sent up to three times; an answer's Retry-After is obeyed up to
+// Options.MaxWait. What is left then is a [*source.TemporaryError]. Silence ends after Options.StallTimeout. What had come
+// before a failure is not read again by the next Fetch. Refusals, such as [source.ErrUnauthorized], are told at once, with the
+// key where they are about one.
 //
 // # Where it connects
 //
