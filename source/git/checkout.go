@@ -20,6 +20,7 @@ import (
 type checkout struct {
 	commit     object.Hash
 	want       object.Hash // as a tip has it
+	tag        string      // as a tip has it
 	files      fs.FS
 	signatures []source.Signature
 	visited    map[string]bool   // as visits have it

@@ -160,8 +160,8 @@ func revision(name string, commit object.Hash) source.Revision {
 func (s *Source) latest(t tip) *checkout {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// A signature is of the tag too, which may have changed.
-	if s.last == nil || s.last.commit != t.commit || s.verifier.tag && s.last.want != t.want {
+	// A signature is of the tag too, which may have changed, and counts for one name.
+	if s.last == nil || s.last.commit != t.commit || s.verifier.tag && (s.last.want != t.want || s.last.tag != t.tag) {
 		return nil
 	}
 	return s.last
@@ -200,7 +200,7 @@ func (s *Source) content(ctx context.Context, remote *remote, tip tip) (*checkou
 	if err := g.addElsewhere(ctx, w); err != nil {
 		return nil, err
 	}
-	made := &checkout{commit: tip.commit, want: tip.want, files: w.files.FS(), signatures: g.signatures}
+	made := &checkout{commit: tip.commit, want: tip.want, tag: tip.tag, files: w.files.FS(), signatures: g.signatures}
 	made.visited, made.needed, made.stored = g.visits.now, len(w.needed), g.stored
 	s.mu.Lock()
 	s.last = made
