@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -148,7 +149,7 @@ func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snap
 		return nil, err
 	}
 	snapshot := source.NewSnapshot(content.files, now)
-	snapshot.Signatures = content.signatures
+	snapshot.Signatures = slices.Clone(content.signatures) // the next one gets them, too
 	return snapshot, nil
 }
 
