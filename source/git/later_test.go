@@ -1,7 +1,9 @@
 package git_test
 
 import (
+	"net"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gitopskit/gitopskit/internal/testbed"
@@ -31,5 +33,26 @@ func TestSnapshotsHaveSignaturesOfTheirOwn(t *testing.T) {
 	want := []source.Signature{r.signed(object.Commit, "main")}
 	if got := fetch(t, s, source.Revision{}).Signatures; !slices.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// A server of version 0 has one answer for each connection. One that refuses a filter and takes no other connection then
+// leaves nobody to ask for the rest.
+func TestServersThatAreGoneAfterARefusal(t *testing.T) {
+	r, pinned := sample()
+	r.commit(r.tree()) // is main
+	r.bend = func(int, handmadeRequest, []byte) []byte { return nil }
+	s := &handmadeSite{}
+	var connections atomic.Int32
+	s.listen(t, s.each(func(conn net.Conn) {
+		if _, _, err := readPktLine(conn); err == nil && connections.Add(1) == 1 {
+			r.stream(conn, 0)
+		}
+	}))
+	opts := git.Options{Commit: pinned.String(), Paths: []string{"apps/web"}}
+	_, err := newSource(t, "git://"+s.address+"/repo.git", opts).Fetch(t.Context(), source.Revision{})
+	checkError(t, err, nil, "closes the connection without an answer")
+	if got := connections.Load(); got < 2 {
+		t.Errorf("%d connections, want more than one", got)
 	}
 }

@@ -97,7 +97,7 @@ func (r *remote) version(n need) int {
 	switch {
 	case r.refs.Version == 2:
 		return 2
-	case !n.hashes, !r.conn.Stateless(), r.is(refusesV2):
+	case !n.hashes, r.conn == nil, !r.conn.Stateless(), r.is(refusesV2): // a stream that could not be opened again is nil
 		return 0
 	case r.refs.Capabilities.Has("allow-reachable-sha1-in-want") && n.Depth > 0:
 		return 0
