@@ -43,6 +43,7 @@ type walk struct {
 	files      *source.Tree
 	entries    int             // that are wanted
 	ignored    int             // that are not
+	read       int64           // bytes of folders, of each as often as it is met
 	met        map[string]bool // of the scope's paths
 	withheld   map[string]error
 	submodules map[string]wantedModule
@@ -134,6 +135,10 @@ func (w *walk) folder(name string, hash object.Hash, rules source.IgnoreRules, d
 		return false, &source.LimitError{Option: "Limits.MaxDepth", Max: int64(w.opts.Limits.MaxDepth), Name: name}
 	}
 	body := o.Body()
+	// The same few trees inside each other can be a billion entries, all of them ignored.
+	if w.read += int64(len(body)); w.read > w.opts.Limits.MaxBytes {
+		return false, &source.LimitError{Option: "Limits.MaxBytes", Max: w.opts.Limits.MaxBytes}
+	}
 	if again, ok := repeated(body); ok {
 		return false, &source.NameError{Name: join(name, again), Reason: "is there twice"}
 	}
@@ -199,6 +204,9 @@ func isFile(mode string) bool {
 
 // entry reports whether the entry is in files, with all that it stands for.
 func (w *walk) entry(folder string, e object.Entry, rules source.IgnoreRules, depth int) (bool, error) {
+	if err := w.ctx.Err(); err != nil {
+		return false, err
+	}
 	name := join(folder, e.Name)
 	isFolder := e.IsFolder()
 	if reason := forbidden(e); reason != "" {
@@ -222,9 +230,6 @@ func (w *walk) entry(folder string, e object.Entry, rules source.IgnoreRules, de
 	// The same few trees inside each other can be a billion entries without one file.
 	if w.entries++; w.entries > w.opts.Limits.MaxFiles {
 		return false, &source.LimitError{Option: "Limits.MaxFiles", Max: int64(w.opts.Limits.MaxFiles)}
-	}
-	if err := w.ctx.Err(); err != nil {
-		return false, err
 	}
 	switch {
 	case isFolder:

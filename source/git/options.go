@@ -82,7 +82,8 @@ type Options struct {
 	Cache *Cache
 	// OnCacheError is told what went wrong with a folder's cache, which is no reason for a fetch to fail.
 	OnCacheError func(error) `json:"-"`
-	// Limits bound the content. MaxBytes bounds packs too, compressed and not, with their folders.
+	// Limits bound the content. MaxBytes bounds packs too, compressed and not, with their folders, and the
+	// folders that are gone through, each as often as it is met.
 	Limits source.Limits
 	// MaxReferenceBytes is how long the list of references may be. Default: DefaultMaxReferenceBytes.
 	MaxReferenceBytes int64
