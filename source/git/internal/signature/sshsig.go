@@ -35,15 +35,17 @@ func (k *Keyring) verifySSH(signed source.Signature, o signedObject, now time.Ti
 		return signed, bad(signed, err)
 	}
 	signed.Key = ssh.FingerprintSHA256(blob.key)
-	signer, err := k.allowed(signed, blob.key, o.date, now)
-	if err != nil {
-		return signed, err
+	signer, refused := k.allowed(signed, blob.key, o.date, now)
+	if refused != nil && !errors.Is(refused, source.ErrExpiredKey) {
+		return signed, refused // nothing is computed with a stranger's key, which may be of any size
 	}
-	signed.Signer = signer.principals
+	if signer != nil {
+		signed.Signer = signer.principals
+	}
 	if err := blob.check(o.payload); err != nil {
 		return signed, bad(signed, err)
 	}
-	return signed, nil
+	return signed, refused
 }
 
 // parseSSHSignature reads a signature and holds it to what needs no key.

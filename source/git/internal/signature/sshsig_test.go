@@ -70,6 +70,15 @@ func TestSSHSignatureWithTheKeyOfAnother(t *testing.T) {
 	judge(t, "", keyringOf(t, nil, alice.line()), signedCommit(payload, armorSSH(blob)), source.ErrBadSignature)
 }
 
+// That a key is not valid at a time is told of signatures that it made, and of no others.
+func TestSSHSignatureIsRightBeforeItsKeyIsLate(t *testing.T) {
+	payload := plainCommit("", "planted\n")
+	alice := newEd25519(t)
+	keys := keyringOf(t, nil, `alice valid-before="20200101Z" `+alice.line())
+	judge(t, "right", keys, signedCommit(payload, armorSSH(alice.blob(t, payload, sshOptions{}))), source.ErrExpiredKey)
+	judge(t, "wrong", keys, signedCommit(payload, armorSSH(alice.blob(t, payload+"x", sshOptions{}))), source.ErrBadSignature)
+}
+
 // newHardware is a key as on a FIDO token: PROTOCOL.u2f of OpenSSH says what it signs. Flag 1 is that it was touched.
 func newHardware(t testing.TB, flags byte) madeSSH {
 	t.Helper()
