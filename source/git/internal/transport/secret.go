@@ -15,8 +15,9 @@ import (
 
 // secrets are what no error may tell.
 type secrets struct {
-	mu    sync.Mutex
-	words []string // in all their spellings, the oldest first
+	mu      sync.Mutex
+	lasting []string // in all their spellings: those that are hidden for good
+	words   []string // and the others, those that were added last at the end
 }
 
 const (
@@ -28,15 +29,41 @@ const (
 // public are users that everybody has, and whose place in an error is of use.
 var public = []string{"", "git", "oauth2", "x-access-token", "x-token-auth", "token"}
 
-// add has words hidden from now on, also as they stand in URLs and in quotes.
+// add has words hidden from now on, until many others have followed.
 func (s *secrets) add(words ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, spelling := range spellings(words) {
+		if i := slices.Index(s.words, spelling); i >= 0 {
+			s.words = slices.Delete(s.words, i, i+1)
+		}
+		s.words = append(s.words, spelling)
+	}
+	s.words = s.words[max(0, len(s.words)-maxSecrets):]
+}
+
+// addForGood has words hidden from now on, whatever follows.
+func (s *secrets) addForGood(words ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lasting = append(s.lasting, spellings(words)...)
+}
+
+// all returns all spellings.
+func (s *secrets) all() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Concat(s.lasting, s.words)
+}
+
+// spellings returns words as they are, and as they stand in URLs and in quotes, each spelling once.
+func spellings(words []string) []string {
 	for _, word := range words { // what servers say loses the spaces around it
 		if trimmed := strings.TrimSpace(word); trimmed != word {
 			words = append(words[:len(words):len(words)], trimmed)
 		}
 	}
+	var all []string
 	for _, word := range words {
 		if slices.Contains(public, word) {
 			continue
@@ -45,21 +72,20 @@ func (s *secrets) add(words ...string) {
 		graphic := strconv.QuoteToGraphic(word)
 		for _, spelling := range []string{
 			word, quoted[1 : len(quoted)-1], graphic[1 : len(graphic)-1], url.QueryEscape(word), url.PathEscape(word),
-			url.UserPassword("", word).String()[1:], (&url.URL{Path: "/" + word}).EscapedPath()[1:], base64.StdEncoding.EncodeToString([]byte(word)),
+			url.UserPassword("", word).String()[1:], (&url.URL{Path: "/" + word}).EscapedPath()[1:],
+			base64.StdEncoding.EncodeToString([]byte(word)),
 		} {
-			if !slices.Contains(s.words, spelling) {
-				s.words = append(s.words, spelling)
+			if !slices.Contains(all, spelling) {
+				all = append(all, spelling)
 			}
 		}
 	}
-	s.words = s.words[max(0, len(s.words)-maxSecrets):]
+	return all
 }
 
 // redact replaces the secrets in text, the longest first, since one may be in another.
 func (s *secrets) redact(text string) string {
-	s.mu.Lock()
-	words := slices.Clone(s.words)
-	s.mu.Unlock()
+	words := s.all()
 	slices.SortFunc(words, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	for _, word := range words {
 		text = hide(text, word)
@@ -69,10 +95,8 @@ func (s *secrets) redact(text string) string {
 
 // hideTail takes the start of a secret off the end of text.
 func (s *secrets) hideTail(text string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	longest := 0
-	for _, word := range s.words {
+	for _, word := range s.all() {
 		for n := min(len(word)-1, len(text)); n > max(longest, shortWord/2); n-- {
 			if strings.HasSuffix(text, word[:n]) {
 				longest = n

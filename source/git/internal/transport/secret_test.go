@@ -135,3 +135,31 @@ func TestManyTokensAreForgotten(t *testing.T) {
 		t.Errorf("got %s with %d words", got, len(s.words))
 	}
 }
+
+// Tokens come and go, and what is there beside them stays: their user, and what is for the proxy.
+func TestManyTokensDoNotReplaceWhatStays(t *testing.T) {
+	u, err := url.Parse("https://example.com/a.git")
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := 0
+	s, err := newSite(u, Options{Proxy: "http://planted-user:planted-proxy@127.0.0.1:1",
+		Credentials: func(context.Context, Request) (Credential, error) {
+			given++
+			return Credential{Username: "planted-ann", Password: fmt.Sprintf("token-%d/", given)}, nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last Credential
+	for i := range 200 {
+		if last, err = s.keeper.credential(t.Context(), &last); err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range []string{"planted-user", "planted-proxy", "planted-ann", last.Password} {
+			if got := s.secrets.redact("it says " + word); got != "it says (redacted)" {
+				t.Fatalf("with token %d: got %q", i, got)
+			}
+		}
+	}
+}

@@ -115,7 +115,7 @@ func newSite(u *url.URL, opts Options) (*site, error) {
 	s.proxy, err = parseProxy(opts.Proxy)
 	if s.proxy != nil && s.proxy.User != nil {
 		password, _ := s.proxy.User.Password()
-		s.secrets.add(s.proxy.User.Username(), password, basic(s.proxy.User.Username(), password))
+		s.secrets.addForGood(s.proxy.User.Username(), password, basic(s.proxy.User.Username(), password))
 	}
 	return s, err
 }
