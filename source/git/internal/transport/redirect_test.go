@@ -109,7 +109,9 @@ func TestDoSendsCredentialsToTheRepositorysOriginAlone(t *testing.T) {
 		return true
 	})
 	defer home.Close()
-	transport := newTransport(t, home.URL+"/a.git", Options{AllowPlainHTTP: true, Credentials: give(Credential{Token: "hunter2"})}).(*HTTP)
+	opts := Options{AllowPlainHTTP: true, Credentials: give(Credential{Token: "hunter2"})}
+	session := newTransport(t, home.URL+"/a.git", opts).(*HTTP).Session()
+	defer session.Close()
 	for _, tt := range []struct {
 		method, url, body string
 		status            int
@@ -122,7 +124,7 @@ func TestDoSendsCredentialsToTheRepositorysOriginAlone(t *testing.T) {
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), tt.method, tt.url, strings.NewReader(tt.body))
 		must(t, err)
-		response, err := transport.Do(request)
+		response, err := session.Do(request)
 		must(t, err)
 		body, err := io.ReadAll(response.Body)
 		must(t, err)
@@ -169,10 +171,14 @@ func TestClientCertificateStaysAtHome(t *testing.T) {
 	opts := Options{CA: r.CA, ClientCertificate: certificate, ClientKey: key}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.HTTPSURL()+"/HEAD", nil)
 	must(t, err)
-	response, err := newTransport(t, r.HTTPSURL(), opts).(*HTTP).Do(request)
+	ours := newTransport(t, r.HTTPSURL(), opts).(*HTTP).Session()
+	defer ours.Close()
+	theirs := newTransport(t, "https://example.com/a", opts).(*HTTP).Session()
+	defer theirs.Close()
+	response, err := ours.Do(request)
 	must(t, err)
 	must(t, response.Body.Close())
-	response, err = newTransport(t, "https://example.com/a", opts).(*HTTP).Do(request)
+	response, err = theirs.Do(request)
 	if err == nil {
 		_ = response.Body.Close()
 	}

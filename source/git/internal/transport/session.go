@@ -38,24 +38,6 @@ func (s *Session) Close() error {
 	return nil
 }
 
-// Do is [Session.Do] in a session of its own.
-func (t *HTTP) Do(request *http.Request) (*http.Response, error) {
-	s := t.Session()
-	response, err := s.Do(request)
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	response.Body = &lastBody{response.Body, s}
-	return response, nil
-}
-
-type lastBody struct {
-	io.ReadCloser
-	session *Session
-}
-
-func (b *lastBody) Close() error { return errors.Join(b.ReadCloser.Close(), b.session.Close()) }
-
 // Do sends a request, such as one of LFS, and returns the answer whatever its status is. Where it goes to the repository's
 // own origin and has no Authorization, it gets the repository's credentials. No redirect is followed: it is an answer like
 // any other. The request's context has to last as long as the answer is read.
