@@ -65,11 +65,14 @@
 //
 // # Credentials, and where it connects
 //
-// To the named host alone, through [Options.Proxy] or, over HTTP, the proxy that the environment names. A redirect is
-// followed on the same host, never from HTTPS to HTTP, and only for the first request. Credentials are fields of the
-// options, or come from a function that is asked when they are needed, for those that expire. They go to the repository's
-// own scheme, host and port, do not go over plain HTTP unless [Options.AllowPlainHTTP] is set, and appear in no error, URL
-// or formatted value. SSH servers have to be in [Options.KnownHosts].
+// To the named host alone, through [Options.Proxy] or, over HTTP, the proxy that the environment names; with
+// [Options.Submodules] to the hosts of submodules too, and with [LFSFetch] to those from which the LFS server of a repository
+// has its content downloaded. A redirect is followed on the same host, never from HTTPS to HTTP, and only for the first
+// request. Those of downloads may lead elsewhere, without credentials.
+//
+// Credentials are fields of the options, or come from a function that is asked when they are needed, for those that expire.
+// They go to the repository's own scheme, host and port, do not go over plain HTTP unless [Options.AllowPlainHTTP] is set,
+// and appear in no error, URL or formatted value. SSH servers have to be in [Options.KnownHosts].
 //
 // # Servers that do harm
 //

@@ -204,9 +204,12 @@ func (g *gathering) haves(ctx context.Context) ([]object.Hash, error) {
 		return nil, err
 	}
 	var commits []object.Hash
-	here := g.has(g.tip.commit) // and only its tag is not
+	scope, here := g.scopeKey(), g.has(g.tip.commit) // and only its tag is not
 	for _, r := range records {
-		if r.Scope == g.scopeKey() && (r.Commit != g.tip.commit || here) && !slices.Contains(commits, r.Commit) && len(commits) < maxHaves {
+		if len(commits) == maxHaves {
+			break
+		}
+		if r.Scope == scope && (r.Commit != g.tip.commit || here) && !slices.Contains(commits, r.Commit) {
 			commits = append(commits, r.Commit)
 		}
 	}
@@ -282,8 +285,8 @@ func (g *gathering) bring(ctx context.Context, q wire.Request, hashes bool) erro
 	return err
 }
 
-// room is what the limits leave for one more pack: those that came before are in memory too. Packs without blobs have folders
-// that are not wanted, so that all together may have more objects than one.
+// room is what the limits leave for one more pack: those that came before are in memory too. Packs without blobs have
+// folders that are not wanted, so that all together may have more objects than one.
 func (g *gathering) room() source.Limits {
 	limits := g.opts.Limits
 	for _, o := range g.fresh {
@@ -335,8 +338,8 @@ func refused(err error) bool {
 	return !errors.Is(err, errCut) && !errors.As(err, new(*pack.FormatError))
 }
 
-// Refusals are what a server does not do, so that it is asked once. That something failed is no sign of it, until less was asked
-// for and came: connections break, too.
+// Refusals are what a server does not do, so that it is asked once. That something failed is no sign of it, until less was
+// asked for and came: connections break, too.
 type refusals uint8
 
 const (

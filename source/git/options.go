@@ -44,7 +44,7 @@ type Options struct {
 	// and port only; the Credentials function is asked with each one's URL, and has to look at it; a Transport that adds
 	// something has to look at the host.
 	Submodules bool
-	// LFS says what becomes of files that Git LFS keeps elsewhere.
+	// LFS says what becomes of files that Git LFS keeps elsewhere. To fetch them connects to hosts that the server names.
 	LFS LFS
 
 	// Username and Password are for basic authentication, and for SSH; a token is either of them, as its issuer says. They
@@ -72,13 +72,13 @@ type Options struct {
 	// Proxy is the URL of an HTTP, HTTPS or SOCKS5 proxy ("socks5://host:1080"), for HTTP and SSH. Empty: the environment's
 	// for HTTP, and none for SSH. "none" is none.
 	Proxy string `json:"-"`
-	// Transport sends the requests of HTTP. It excludes CA, ClientCertificate and Proxy.
+	// Transport sends the requests of HTTP. It excludes CA, ClientCertificate, ClientKey and Proxy.
 	Transport http.RoundTripper `json:"-"`
 
 	// Verify says which signatures have to be there.
 	Verify Verification
 
-	// Cache keeps objects for several sources. Nil: each keeps those of its own last commit in memory.
+	// Cache keeps objects for several sources. Nil: each keeps those of its own last commits in memory.
 	Cache *Cache
 	// OnCacheError is told what went wrong with a folder's cache, which is no reason for a fetch to fail.
 	OnCacheError func(error) `json:"-"`

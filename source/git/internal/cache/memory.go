@@ -13,8 +13,8 @@ import (
 // objectOverhead is about what a kept object costs besides its bytes: its place in a map and in the lists of records.
 const objectOverhead = 128
 
-// Memory returns an empty cache in memory. It holds at most maxBytes: what a repository's objects take as they are held, each
-// once, however many records need it, and 128 bytes more for each. Zero or less keeps nothing.
+// Memory returns an empty cache in memory. It holds at most maxBytes: what a repository's objects take as they are held,
+// each once, however many records need it, and 128 bytes more for each. Zero or less keeps nothing.
 func Memory(maxBytes int64) Cache {
 	return &memory{maxBytes: maxBytes, shelves: map[string]*shelf{}}
 }

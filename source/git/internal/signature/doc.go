@@ -32,8 +32,7 @@
 // key was valid when it signed is not enough, because that time is the signer's word, and whoever has an old key can
 // backdate. gpg and git hold it so as well. A key that is prolonged is given anew. MD5, SHA-1 and RIPEMD-160 are refused as
 // hashes of what is signed, DSA and RSA below 2048 bits as keys: gpg takes some of them. A subkey is for signing only if it
-// says so. A revocation that the key's owner
-// left to somebody else's key is an error when the keys are read.
+// says so. A revocation that the key's owner left to somebody else's key is an error when the keys are read.
 //
 // SSH keys have no times of their own. A line of allowed_signers may: valid-after and valid-before are held against the
 // date of the committer or the tagger, as git does. That date is signed, so nobody chooses it who does not have the key. The

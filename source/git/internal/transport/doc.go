@@ -21,6 +21,7 @@
 // The server of SSH has to be known by its key, from Options.KnownHosts. There is no way to take any key.
 //
 // Errors hide credentials even where a server repeats them, and tell nothing that a server sent except what git-upload-pack
-// says over SSH, which is cut to 500 bytes and quoted. They wrap source.ErrNotFound, source.ErrUnauthorized, [ErrStalled]
-// and the context's error where these are the reason.
+// says over SSH or git://, and over HTTP the type of an answer that is not Git's and where a redirect leads: it is cut and
+// quoted. They wrap source.ErrNotFound, source.ErrUnauthorized, [ErrStalled] and the context's error where these are the
+// reason.
 package transport

@@ -46,7 +46,8 @@ type Options struct {
 	KnownHosts        []byte        // lines of an OpenSSH known_hosts file; SSH needs the server's
 	StallTimeout      time.Duration // DefaultStallTimeout where it is not positive
 
-	// RoundTripper sends HTTP requests instead of a transport of this package. It excludes CA, ClientCertificate and Proxy.
+	// RoundTripper sends HTTP requests instead of a transport of this package. It excludes CA, ClientCertificate,
+	// ClientKey and Proxy.
 	RoundTripper http.RoundTripper `json:"-"`
 	// Proxy is "http://…", "https://…" or "socks5://…", with user and password where it wants some, or "none". Empty is what
 	// the environment says for HTTP and HTTPS, and none for SSH and git.
