@@ -14,6 +14,10 @@ var errBoth = errors.New("both the URL and Options have credentials")
 var errUnsupported = fmt.Errorf("only http://, https://, ssh:// and git:// URLs can be fetched from: %w",
 	errors.ErrUnsupported)
 
+// errPassword is for what would be a path with a password in it, which is printed.
+var errPassword = errors.New("there is no password in user@host:path: write it as ssh://user:password@host/~/path, " +
+	"or https:// with both slashes")
+
 // scpLike is "user@host:path", which Git takes for SSH where no slash comes before the colon.
 var scpLike = regexp.MustCompile(`^(?:([^/@:]+)@)?([^/@:\[\]]+|\[[^/@\]]+\]):(.*)$`)
 
@@ -21,6 +25,9 @@ var scpLike = regexp.MustCompile(`^(?:([^/@:]+)@)?([^/@:\[\]]+|\[[^/@\]]+\]):(.*
 // quote nothing, for url.Parse's may quote a piece of a password.
 func parseURL(raw string) (*url.URL, *url.Userinfo, error) {
 	if parts := scpLike.FindStringSubmatch(raw); parts != nil && !strings.Contains(raw, "://") {
+		if first, _, _ := strings.Cut(parts[3], "/"); parts[1] == "" && strings.Contains(first, "@") {
+			return nil, nil, errPassword
+		}
 		// What follows the colon is below the user's home, unless it starts with a slash.
 		u := &url.URL{Scheme: "ssh", Host: strings.Trim(parts[2], "[]"), Path: parts[3]}
 		if strings.Contains(u.Host, ":") {

@@ -94,6 +94,8 @@ func TestNewErrors(t *testing.T) {
 	}{
 		"ssh":             {"ssh://u:hunter2@example.com/a.git", git.Options{}, "Options.KnownHosts"},
 		"scp":             {"git@example.com:a/b.git", git.Options{}, "Options.KnownHosts"},
+		"scp, password":   {"u:hunter2@example.com:a/b.git", git.Options{KnownHosts: []byte("x")}, "ssh://"},
+		"no slashes":      {"https:u:hunter2@example.com/a.git", git.Options{KnownHosts: []byte("x")}, "ssh://"},
 		"ftp":             {"ftp://example.com/a.git", git.Options{}, `"ftp"`},
 		"plain":           {"http://u:hunter2@example.com/a.git", git.Options{}, "AllowPlainHTTP"},
 		"no path":         {"https://example.com/", git.Options{}, "no path"},
