@@ -26,20 +26,20 @@ func parseModules(text []byte) (map[string]*moduleEntry, error) {
 		return nil, fmt.Errorf("%s has %d bytes, and more than %d are not read: %w",
 			modulesFile, len(text), maxModulesBytes, source.ErrTooLarge)
 	}
-	byName, byPath := make(map[string]*moduleEntry), make(map[string]*moduleEntry)
-	err := parseConfig(text, func(key, value string) {
-		rest, ok := strings.CutPrefix(key, "submodule.")
-		dot := strings.LastIndexByte(rest, '.')
-		if !ok || dot < 0 {
+	bySection, byPath := make(map[string]*moduleEntry), make(map[string]*moduleEntry)
+	last, m := "", (*moduleEntry)(nil)
+	err := parseConfig(text, func(section, key, value string) {
+		if section != last { // one that is as long as the text is not to be looked up for each key
+			last, m = section, bySection[section]
+			if m == nil && strings.HasPrefix(section, "submodule.") {
+				m = new(moduleEntry)
+				bySection[section] = m
+			}
+		}
+		if m == nil {
 			return
 		}
-		name := rest[:dot]
-		m := byName[name]
-		if m == nil {
-			m = new(moduleEntry)
-			byName[name] = m
-		}
-		switch rest[dot+1:] {
+		switch key {
 		case "path":
 			if byPath[m.path] == m {
 				delete(byPath, m.path)
@@ -58,9 +58,9 @@ func parseModules(text []byte) (map[string]*moduleEntry, error) {
 	return byPath, nil
 }
 
-// parseConfig reads Git's configuration syntax and tells each key, as "section.subsection.name" with all but the subsection
-// in lower case, and its value, in their order. A key without a value has an empty one.
-func parseConfig(text []byte, tell func(key, value string)) error {
+// parseConfig reads Git's configuration syntax and tells each key and its value, in their order, and before them the section,
+// as "section.subsection". All but the subsection is in lower case. A key without a value has an empty one.
+func parseConfig(text []byte, tell func(section, key, value string)) error {
 	p := &configParser{text: bytes.TrimPrefix(text, []byte("\uFEFF")), line: 1}
 	if bytes.IndexByte(text, 0) >= 0 || !p.parse(tell) {
 		return fmt.Errorf("line %d is not in the syntax of Git's configuration", p.line)
@@ -96,7 +96,7 @@ func (p *configParser) next() byte {
 }
 
 // parse reports whether the text is right.
-func (p *configParser) parse(tell func(key, value string)) bool {
+func (p *configParser) parse(tell func(section, key, value string)) bool {
 	section := ""
 	for comment := false; ; {
 		switch c := p.next(); {
@@ -113,13 +113,13 @@ func (p *configParser) parse(tell func(key, value string)) bool {
 			if !ok {
 				return false
 			}
-			section = name + "."
+			section = name
 		case isLetter(c):
 			name, value, ok := p.variable(c)
 			if !ok {
 				return false
 			}
-			tell(section+name, value)
+			tell(section, name, value)
 		default:
 			return false
 		}

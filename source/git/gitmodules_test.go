@@ -40,7 +40,12 @@ func keyAndValue(key, value string) string {
 
 func ourConfig(text string) ([]string, bool) {
 	var all []string
-	err := parseConfig([]byte(text), func(key, value string) { all = append(all, keyAndValue(key, value)) })
+	err := parseConfig([]byte(text), func(section, key, value string) {
+		if section != "" {
+			key = section + "." + key
+		}
+		all = append(all, keyAndValue(key, value))
+	})
 	return all, err == nil
 }
 
