@@ -35,7 +35,8 @@ type gathering struct {
 // errIncomplete means that a server has sent less than the commit has.
 var errIncomplete = errors.New("the server left out objects that the commit has")
 
-// maxRounds is how often more is asked for: the folders on the way to a path may take one each.
+// maxRounds is how often more is asked for by hash: the folders on the way to a path may take one each. After that comes
+// everything.
 const maxRounds = 64
 
 func (g *gathering) find(hash object.Hash) (object.Object, bool) {
@@ -74,8 +75,7 @@ func (g *gathering) has(hash object.Hash) bool {
 
 // walk goes through the commit until nothing lacks.
 func (g *gathering) walk(ctx context.Context) (*walk, error) {
-	lacked := ""
-	for range maxRounds {
+	for round := 0; ; round++ {
 		w := g.newWalk(ctx, g.find)
 		w.needed = make(object.Set, max(len(g.fresh), g.needed)) // it would take twice as much while it grows
 		if err := w.commit(g.tip.commit, g.rules); err != nil {
@@ -84,14 +84,13 @@ func (g *gathering) walk(ctx context.Context) (*walk, error) {
 		if len(w.lacks) == 0 {
 			return w, nil
 		}
-		if lacked = w.example(); g.whole {
-			break
+		if g.whole {
+			return nil, fmt.Errorf("commit %s: %w: %s", g.tip.commit, errIncomplete, w.example())
 		}
-		if err := g.bringLacking(ctx, w); err != nil {
+		if err := g.bringLacking(ctx, w, round < maxRounds); err != nil {
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("commit %s: %w: %s", g.tip.commit, errIncomplete, lacked)
 }
 
 // remember keeps the objects for the next time.
@@ -241,9 +240,9 @@ const (
 	treeNone  = "tree:0"
 )
 
-// bringLacking asks for objects by their hashes; if the server does not give them so, for everything.
-func (g *gathering) bringLacking(ctx context.Context, w *walk) error {
-	byHash := g.part() && g.remote.filters() && !g.is(refusesHashes)
+// bringLacking asks for objects by their hashes, if it may; if the server does not give them so, for everything.
+func (g *gathering) bringLacking(ctx context.Context, w *walk, byHash bool) error {
+	byHash = byHash && g.part() && g.remote.filters() && !g.is(refusesHashes)
 	q := wire.Request{Wants: w.lackedBy(func(l lacked) bool { return l.above })}
 	if len(q.Wants) > 0 {
 		q.Filter = treeNone // the folders alone that lead to a path
