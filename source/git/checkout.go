@@ -42,6 +42,7 @@ type walk struct {
 
 	files      *source.Tree
 	entries    int             // that are wanted
+	later      int             // of these, files that are not in files yet
 	ignored    int             // that are not
 	read       int64           // bytes of folders, of each as often as it is met
 	met        map[string]bool // of the scope's paths
@@ -227,9 +228,8 @@ func (w *walk) entry(folder string, e object.Entry, rules source.IgnoreRules, de
 		w.keep(e, isFolder, depth)
 		return false, nil
 	}
-	// The same few trees inside each other can be a billion entries without one file.
-	if w.entries++; w.entries > w.opts.Limits.MaxFiles {
-		return false, &source.LimitError{Option: "Limits.MaxFiles", Max: int64(w.opts.Limits.MaxFiles)}
+	if err := w.count(); err != nil {
+		return false, err
 	}
 	switch {
 	case isFolder:
@@ -238,6 +238,17 @@ func (w *walk) entry(folder string, e object.Entry, rules source.IgnoreRules, de
 		return w.submodule(name, e, rules)
 	}
 	return w.blob(name, e)
+}
+
+// count counts an entry that is wanted. What is no file in the end, such as a folder with nothing in it, is not to count; but
+// the same few trees inside each other can be a billion entries without one file.
+func (w *walk) count() error {
+	w.entries++
+	most, files := w.opts.Limits.MaxFiles, w.files.Len()+w.later
+	if files > most || w.entries-files > max(most, source.DefaultMaxFiles) {
+		return &source.LimitError{Option: "Limits.MaxFiles", Max: int64(most)}
+	}
+	return nil
 }
 
 // keep counts what is ignored, and here nevertheless, among the objects that are kept: who has a commit has all of it.
@@ -266,6 +277,7 @@ func (w *walk) blob(name string, e object.Entry) (bool, error) {
 	}
 	o, ok, err := w.object(e.Hash, lacked{kind: object.Blob, name: name})
 	if err != nil || !ok {
+		w.later++
 		return false, wrapName(name, err)
 	}
 	if e.Mode == object.ModeSymlink {
@@ -278,6 +290,7 @@ func (w *walk) blob(name string, e object.Entry) (bool, error) {
 				return false, &source.NameError{Name: name, Reason: "is there twice"}
 			}
 			w.pointers[name] = pointer{p, executable}
+			w.later++
 			return false, nil
 		}
 	}

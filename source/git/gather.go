@@ -284,10 +284,14 @@ func (g *gathering) bring(ctx context.Context, q wire.Request, hashes bool) erro
 	return err
 }
 
-// room is what the limits leave for one more pack: those that came before are in memory too. Packs without blobs have
-// folders that are not wanted, so that all together may have more objects than one.
+// room is what the limits leave for one more pack: those that came before are in memory too. Packs have what is no file of
+// the content, such as folders, and what is outside or ignored where the server does not filter: the walk holds the content
+// against limits that are lower than the defaults. Packs without blobs have folders that are not wanted, so that all together
+// may have more objects than one.
 func (g *gathering) room() source.Limits {
 	limits := g.opts.Limits
+	limits.MaxFiles = max(limits.MaxFiles, source.DefaultMaxFiles)
+	limits.MaxFileBytes = max(limits.MaxFileBytes, source.DefaultMaxFileBytes)
 	for _, o := range g.fresh {
 		limits.MaxBytes -= int64(o.Size())
 	}
@@ -301,7 +305,7 @@ func (g *gathering) room() source.Limits {
 // deepen looks for a pinned commit in the history of what else is named, further and further back.
 func (g *gathering) deepen(ctx context.Context, refusal error) error {
 	for depth := 64; ; depth *= 8 {
-		objects, shallow, err := g.remote.pack(ctx, need{base: g.find, limits: g.opts.Limits,
+		objects, shallow, err := g.remote.pack(ctx, need{base: g.find, limits: g.room(),
 			Request: wire.Request{Wants: []object.Hash{g.tip.branch}, Depth: depth}})
 		if err != nil {
 			return err
