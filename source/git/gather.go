@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/git/internal/cache"
 	"github.com/gitopskit/gitopskit/source/git/internal/object"
 	"github.com/gitopskit/gitopskit/source/git/internal/pack"
-	"github.com/gitopskit/gitopskit/source/git/internal/transport"
 	"github.com/gitopskit/gitopskit/source/git/internal/wire"
 )
 
@@ -143,7 +141,7 @@ func (g *gathering) bringTip(ctx context.Context) error {
 		return err
 	}
 	var refusal error
-	var failed []string
+	var failed refusals
 	for _, filter := range g.tipFilters(len(haves) > 0) {
 		q := wire.Request{Wants: []object.Hash{g.tip.want}, Depth: 1, Filter: filter}
 		if filter != "" || !g.part() {
@@ -163,12 +161,13 @@ func (g *gathering) bringTip(ctx context.Context) error {
 		if err == nil {
 			g.whole = filter == "" && len(q.Haves) == 0
 			g.refuse(failed)
+			g.grant(refusalOf(filter))
 			return g.checkTip()
 		}
 		if !refused(err) {
 			return err
 		}
-		failed, refusal = append(failed, filter), err
+		failed, refusal = failed|refusalOf(filter), err
 	}
 	if g.tip.pinned && !g.tip.branch.IsZero() {
 		return g.deepen(ctx, refusal)
@@ -258,6 +257,7 @@ func (g *gathering) bringLacking(ctx context.Context, w *walk, byHash bool) erro
 	if byHash {
 		err := g.bring(ctx, q, true)
 		if err == nil && slices.ContainsFunc(q.Wants, g.has) {
+			g.grant(refusesHashes)
 			return nil
 		}
 		if err != nil && !refused(err) {
@@ -268,7 +268,7 @@ func (g *gathering) bringLacking(ctx context.Context, w *walk, byHash bool) erro
 	clear(g.fresh) // it all comes again
 	err := g.bring(ctx, wire.Request{Wants: []object.Hash{g.tip.want}, Depth: 1}, g.tip.pinned)
 	if err == nil && byHash {
-		g.refuseAll(refusesHashes)
+		g.refuse(refusesHashes)
 	}
 	return g.describe(err)
 }
@@ -328,49 +328,4 @@ func (g *gathering) describe(err error) error {
 			g.tip.commit, source.ErrNotFound, err)
 	}
 	return err
-}
-
-// refused reports whether to ask for something else may help. Many servers say what they do not do by hanging up.
-func refused(err error) bool {
-	for _, final := range []error{context.Canceled, context.DeadlineExceeded, source.ErrTooLarge, source.ErrUnauthorized,
-		transport.ErrStalled} {
-		if errors.Is(err, final) {
-			return false
-		}
-	}
-	return !errors.Is(err, errCut) && !errors.As(err, new(*pack.FormatError))
-}
-
-// Refusals are what a server does not do, so that it is asked once. That something failed is no sign of it, until less was
-// asked for and came: connections break, too.
-type refusals uint8
-
-const (
-	refusesV2 refusals = 1 << iota
-	refusesDepth
-	refusesBlobNone
-	refusesHashes
-)
-
-func (s *Source) is(r refusals) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.refused&r != 0
-}
-
-func (s *Source) refuseAll(r refusals) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.refused |= r
-}
-
-func (s *Source) refuse(filters []string) {
-	for _, filter := range filters {
-		switch {
-		case strings.HasPrefix(filter, "combine:"):
-			s.refuseAll(refusesDepth)
-		case filter == blobNone:
-			s.refuseAll(refusesBlobNone)
-		}
-	}
 }

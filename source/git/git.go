@@ -35,6 +35,7 @@ type Source struct {
 	mu      sync.Mutex
 	last    *checkout
 	refused refusals
+	doubted refusals // may turn out to be refused
 }
 
 var _ source.Source = (*Source)(nil)

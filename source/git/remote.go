@@ -118,11 +118,14 @@ func (r *remote) filters() bool {
 func (r *remote) pack(ctx context.Context, n need) (object.Set, []object.Hash, error) {
 	version := r.version(n)
 	objects, shallow, err := r.ask(ctx, n, version)
+	if err == nil && version != r.refs.Version {
+		r.grant(refusesV2)
+	}
 	if err == nil || version == r.refs.Version || !refused(err) {
 		return objects, shallow, err
 	}
 	if objects, shallow, err = r.ask(ctx, n, 0); err == nil {
-		r.refuseAll(refusesV2)
+		r.refuse(refusesV2)
 	}
 	return objects, shallow, err
 }

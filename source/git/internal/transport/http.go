@@ -197,6 +197,9 @@ func (s *Session) exchange(ctx context.Context, q question) (*http.Response, err
 	return response, nil
 }
 
+// ErrBusy means that the server wants to be asked later.
+var ErrBusy = errors.New("the server is busy")
+
 // judge does not read what the server has to say: it is written for browsers, may be endless, and may repeat the request.
 func (s *Session) judge(response *http.Response, want string) error {
 	code := response.StatusCode
@@ -207,6 +210,8 @@ func (s *Session) judge(response *http.Response, want string) error {
 		return fmt.Errorf("%w: %s", source.ErrUnauthorized, answer)
 	case http.StatusNotFound, http.StatusGone:
 		return fmt.Errorf("repository: %w: %s", source.ErrNotFound, answer)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return fmt.Errorf("%w: %s", ErrBusy, answer)
 	default:
 		return errors.New(answer)
 	}
