@@ -32,7 +32,8 @@ type Options struct {
 	// NoIgnoreFiles leaves .sourceignore files without effect.
 	NoIgnoreFiles bool
 
-	// Endpoint is host:port, or a URL whose scheme says whether to use TLS.
+	// Endpoint is host:port, or a URL whose scheme says whether to use TLS. Over http:// everybody on the way can read and
+	// change what is fetched, and read a SessionToken; a SecretKey is not sent.
 	Endpoint string
 	// Insecure turns TLS off where Endpoint has no scheme.
 	Insecure bool
@@ -47,15 +48,25 @@ type Options struct {
 	AccessKey    string
 	SecretKey    string `json:"-"`
 	SessionToken string `json:"-"`
+	// Credentials gives credentials when they are needed, instead of the three fields above: [FromEnvironment], [FromFile],
+	// [FromInstance], [FromContainer], [FromWebIdentity], [FromRole] or one's own. It is asked once, again shortly before what
+	// it gave expires, and once more when the store refuses that as expired or unknown.
+	Credentials CredentialFunc `json:"-"`
 
 	// CA is PEM, of certificates to trust besides the system's.
 	CA []byte
+	// ClientCertificate and ClientKey are PEM, of what the store may want from a client.
+	ClientCertificate []byte
+	ClientKey         []byte `json:"-"`
+	// Proxy is the URL of an HTTP, HTTPS or SOCKS5 proxy, with user and password where it wants some:
+	// "socks5://user:password@host:1080". Empty: the environment's. "none" is none.
+	Proxy string `json:"-"`
 	// CustomerKey is the 32 bytes that the objects are encrypted with (SSE-C). It needs TLS.
 	CustomerKey []byte `json:"-"`
 	// AnyETag is for stores whose ETags look like the MD5 of the content and are something else: content is not held against
 	// them.
 	AnyETag bool
-	// Transport sends the requests. It excludes CA. Nil means one like http.DefaultTransport.
+	// Transport sends the requests. It excludes CA, ClientCertificate and Proxy. Nil means one like http.DefaultTransport.
 	Transport http.RoundTripper `json:"-"`
 
 	// Limits bound the content.
@@ -99,14 +110,16 @@ const DefaultConcurrency = 16
 // Format implements [fmt.Formatter]. It tells whether there are credentials, and never which.
 func (o Options) Format(f fmt.State, verb rune) {
 	type plain Options
-	for _, secret := range []*string{&o.AccessKey, &o.SecretKey, &o.SessionToken} {
+	for _, secret := range []*string{&o.AccessKey, &o.SecretKey, &o.SessionToken, &o.Proxy} {
 		if *secret != "" {
 			*secret = "(set)"
 		}
 	}
 	o.Endpoint = source.RedactURL(o.Endpoint)
-	if len(o.CustomerKey) > 0 {
-		o.CustomerKey = []byte("(set)")
+	for _, secret := range []*[]byte{&o.CustomerKey, &o.ClientKey} {
+		if len(*secret) > 0 {
+			*secret = []byte("(set)")
+		}
 	}
 	o.Transport = nil // it is somebody else's, and may print anything
 	fmt.Fprintf(f, fmt.FormatString(f, verb), plain(o))
@@ -140,7 +153,7 @@ func (o Options) validate() error {
 	switch {
 	case prefix != "" && (!fs.ValidPath(prefix) || prefix == "."):
 		return fmt.Errorf("Options.Prefix %q is not a folder's path", o.Prefix)
-	case o.Driver != nil && o.Endpoint+o.Bucket+o.AccessKey+o.SecretKey+o.SessionToken != "":
+	case o.Driver != nil && (o.Endpoint+o.Bucket != "" || o.hasCredentials() || o.Credentials != nil):
 		return errors.New("Options.Driver excludes Endpoint, Bucket and credentials, which are for S3")
 	case o.Driver != nil:
 		return nil
@@ -148,13 +161,21 @@ func (o Options) validate() error {
 		return errors.New("Options.Bucket is empty")
 	case (o.AccessKey == "") != (o.SecretKey == ""):
 		return errors.New("only one of Options.AccessKey and SecretKey is set")
+	case o.Credentials != nil && o.hasCredentials():
+		return errors.New("Options.Credentials excludes AccessKey, SecretKey and SessionToken")
+	case o.Credentials != nil && strings.HasSuffix(o.Bucket, "--x-s3"):
+		return errors.New("directory buckets take AccessKey and SecretKey, and not Options.Credentials")
+	case o.SessionToken != "" && o.AccessKey == "":
+		return errors.New("Options.SessionToken is set without the AccessKey and SecretKey that it belongs to")
 	case o.Style != StyleAuto && o.Style != StylePath && o.Style != StyleVirtual:
 		return fmt.Errorf("Options.Style is the unknown %q", o.Style)
-	case len(o.CA) > 0 && o.Transport != nil:
-		return errors.New("Options.CA excludes Transport, which has certificates of its own")
+	case o.Transport != nil && (len(o.CA)+len(o.ClientCertificate)+len(o.ClientKey) > 0 || o.Proxy != ""):
+		return errors.New("Options.Transport excludes CA, ClientCertificate, ClientKey and Proxy: it has its own")
 	}
 	return s3utils.CheckValidBucketName(o.Bucket)
 }
+
+func (o Options) hasCredentials() bool { return o.AccessKey+o.SecretKey+o.SessionToken != "" }
 
 // withDefaults returns the options that o means.
 func (o Options) withDefaults() Options {
@@ -171,6 +192,7 @@ func (o Options) withDefaults() Options {
 
 // plain returns the options without what a Source must not print.
 func (o Options) plain() Options {
-	o.AccessKey, o.SecretKey, o.SessionToken, o.CustomerKey = "", "", "", nil
+	o.AccessKey, o.SecretKey, o.SessionToken, o.Proxy = "", "", "", ""
+	o.CustomerKey, o.ClientKey, o.Credentials = nil, nil, nil
 	return o
 }

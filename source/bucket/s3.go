@@ -25,7 +25,7 @@ type s3 struct {
 	encryption encrypt.ServerSide // nil: none of ours
 	anyETag    bool
 	maxKeys    int
-	redact     func(string) string // of what a server says
+	secrets    *secrets // that no error tells, though servers may
 }
 
 // String implements [Driver].
@@ -103,19 +103,29 @@ func (d *s3) describe(ctx context.Context, c *call, err error) error {
 		return ctx.Err()
 	}
 	answer := minio.ErrorResponse{}
+	asking := new(credentialError)
 	switch {
+	case errors.As(err, &asking):
+		return asking
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("the server speaks plain HTTP: write http:// before Options.Endpoint, or set Insecure: %w", err)
 	case errors.Is(err, source.ErrTooLarge) || errors.Is(err, errPageTooLong):
 		return err
 	case !errors.As(err, &answer):
-		return c.temporary(&hiddenError{text: d.redact(err.Error()), cause: err})
+		if refused := refusedOnTheWay(err); refused != nil {
+			return d.secrets.clean(refused)
+		}
+		return c.temporary(d.secrets.clean(err))
 	}
-	text := d.redact(answer.Error())
-	said := fmt.Sprintf("the server answers %d %.100q: %q", answer.StatusCode, d.redact(answer.Code), text[:min(len(text), 500)])
+	text := d.secrets.redact(answer.Error())
+	said := fmt.Sprintf("the server answers %d %.100q: %q", answer.StatusCode, d.secrets.redact(answer.Code), text[:min(len(text), 500)])
 	switch {
 	case answer.Code == "RequestTimeTooSkewed":
 		return fmt.Errorf("%w: this machine's clock is more than 15 minutes off the server's: %s", source.ErrUnauthorized, said)
+	case answer.StatusCode == http.StatusProxyAuthRequired:
+		return errProxyAuth
+	case refusedCredential(answer.Code):
+		return fmt.Errorf("%w: %s", source.ErrUnauthorized, said)
 	case answer.Code == "AuthorizationHeaderMalformed" || answer.StatusCode >= 300 && answer.StatusCode < 400:
 		return fmt.Errorf("%s: %s", d.elsewhere(answer.Region), said)
 	case answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden:
@@ -133,24 +143,4 @@ func (d *s3) elsewhere(region string) string {
 		return fmt.Sprintf("the bucket is in region %.50q: set Options.Region to that, and Endpoint to that region's", region)
 	}
 	return "redirects are not followed; perhaps Options.Region or Endpoint is another one"
-}
-
-// A hiddenError has the text of its cause without secrets.
-type hiddenError struct {
-	text  string
-	cause error
-}
-
-func (e *hiddenError) Error() string { return e.text }
-func (e *hiddenError) Unwrap() error { return e.cause }
-
-func redactor(secrets ...string) func(string) string {
-	return func(text string) string {
-		for _, secret := range secrets {
-			if secret != "" {
-				text = strings.ReplaceAll(text, secret, "(redacted)")
-			}
-		}
-		return text
-	}
 }

@@ -75,7 +75,7 @@ func (t *persistentTransport) RoundTrip(request *http.Request) (*http.Response, 
 func (t *persistentTransport) judge(ctx context.Context, response *http.Response, err error) (time.Duration, bool) {
 	if err != nil {
 		hopeless := errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, new(*tls.CertificateVerificationError)) ||
-			errors.Is(err, errPageTooLong)
+			errors.Is(err, errPageTooLong) || refusedOnTheWay(err) != nil
 		return 0, !hopeless && ctx.Err() == nil
 	}
 	switch response.StatusCode {
