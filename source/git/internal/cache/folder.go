@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/gitopskit/gitopskit/source/internal/flock"
 )
 
 // Folder returns the cache in a folder, which any number of processes may share, and which is made where it is not there
@@ -125,7 +127,7 @@ func (f *folder) tryLock(name string) (*os.File, error) {
 			return nil, err
 		}
 	}
-	locked, err := tryFlock(file)
+	locked, err := flock.Try(file) // without such locks, two processes may fetch the same, and lose a record
 	if locked && sameFile(root, file) {
 		return file, nil
 	}
