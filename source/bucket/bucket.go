@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/bucket/internal/cache"
 )
 
 // A Source is a folder of a bucket, or all of it. Several goroutines may use it at once.
@@ -15,8 +16,12 @@ type Source struct {
 	driver Driver
 	opts   Options // without credentials
 	rules  source.IgnoreRules
+	cache  *Cache // one that keeps nothing where there is none
+	// cachePlace is in the keys of what the cache has of this bucket.
+	cachePlace [32]byte
 
 	mu   sync.Mutex
+	told bool // of what went wrong with the cache, since the last fetch began
 	last contents
 	// ignoreFiles are those of the last listing.
 	ignoreFiles contents
@@ -49,7 +54,11 @@ func configure(opts Options) (*Source, error) {
 			return nil, err
 		}
 	}
-	return &Source{driver: driver, opts: opts.plain(), rules: rules}, nil
+	contents := opts.Cache
+	if contents == nil {
+		contents = &Cache{contents: cache.Memory(0)}
+	}
+	return &Source{driver: driver, opts: opts.plain(), rules: rules, cache: contents, cachePlace: cachePlace(driver, opts)}, nil
 }
 
 // Format implements [fmt.Formatter] by String.
@@ -76,6 +85,7 @@ func (s *Source) Fetch(ctx context.Context, known source.Revision) (*source.Snap
 func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snapshot, error) {
 	s.mu.Lock()
 	have := s.last
+	s.told = false
 	s.mu.Unlock()
 	var moved error
 	for range maxListings {

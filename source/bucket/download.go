@@ -23,6 +23,14 @@ type content struct {
 	size      int64
 }
 
+// at returns the object's content if it is there.
+func (c contents) at(o Object) *cache.Body {
+	if body := c[o.content()]; body != nil && !body.Lost() {
+		return body
+	}
+	return nil
+}
+
 func (o Object) content() content { return content{o.Key, o.ETag, o.Size} }
 
 // identity has the place in it, for an ETag is the server's word on one key: it is an MD5 of the content at best, and S3
@@ -38,7 +46,7 @@ func (s *Source) download(ctx context.Context, l listing, have contents) (conten
 	all := make(contents, len(l.objects))
 	var missing []Object
 	for _, o := range l.objects {
-		if body := cmp.Or(have[o.content()], l.read[o.content()]); body != nil {
+		if body := cmp.Or(have.at(o), l.read.at(o)); body != nil {
 			all[o.content()] = body
 		} else {
 			missing = append(missing, o)
@@ -52,7 +60,7 @@ func (s *Source) download(ctx context.Context, l listing, have contents) (conten
 			break
 		}
 		group.Go(func() error {
-			body, err := s.get(inner, o)
+			body, err := s.body(inner, o)
 			if err != nil {
 				return err
 			}
@@ -71,17 +79,21 @@ func (s *Source) download(ctx context.Context, l listing, have contents) (conten
 
 // get reads an object if it is the one that was listed. What begins to come and does not come whole is read again: what the
 // driver cannot open, it has tried again itself.
-func (s *Source) get(ctx context.Context, o Object) (*cache.Body, error) {
+func (s *Source) get(ctx context.Context, o Object, key cache.Key) (*cache.Body, error) {
+	take := s.take
 	for try := 1; ; try++ {
 		stream, err := s.driver.Get(ctx, o)
 		if err != nil {
 			return nil, fmt.Errorf("key %q: %w", o.Key, err)
 		}
-		body, err := cache.Read(stream, o.Size)
+		body, err := take(ctx, key, o, stream)
 		_ = stream.Close() // it was only read
 		switch {
-		case err == nil:
+		case body != nil:
 			return body, nil
+		case err == nil:
+			take, try = takeInMemory, try-1
+			continue
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case try < maxTries:

@@ -144,11 +144,11 @@ func (s *Source) readIgnoreFile(ctx context.Context, o Object, kept contents) ([
 		return nil, fmt.Errorf("key %q: %w", o.Key, &source.LimitError{Option: "Limits.MaxIgnoreBytes", Max: s.opts.Limits.MaxIgnoreBytes})
 	}
 	s.mu.Lock()
-	body, ok := s.ignoreFiles[o.content()]
+	body := s.ignoreFiles.at(o)
 	s.mu.Unlock()
 	var err error
-	if !ok {
-		if body, err = s.get(ctx, o); err != nil {
+	if body == nil {
+		if body, err = s.body(ctx, o); err != nil {
 			return nil, err
 		}
 	}

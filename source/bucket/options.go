@@ -69,6 +69,11 @@ type Options struct {
 	// Transport sends the requests. It excludes CA, ClientCertificate and Proxy. Nil means one like http.DefaultTransport.
 	Transport http.RoundTripper `json:"-"`
 
+	// Cache keeps content for several sources. Nil: each keeps that of its own last snapshot in memory.
+	Cache *Cache
+	// OnCacheError is told what went wrong with a folder's cache, which is no reason for a fetch to fail: the first time in each
+	// fetch.
+	OnCacheError func(error) `json:"-"`
 	// Limits bound the content.
 	Limits source.Limits
 	// MaxKeys is how many keys a listing may have before the ignore rules, or versions of keys. Default: DefaultMaxKeys.
