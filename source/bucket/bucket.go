@@ -23,7 +23,7 @@ type Source struct {
 	mu   sync.Mutex
 	told bool // of what went wrong with the cache, since the last fetch began
 	last contents
-	// ignoreFiles are those of the last listing.
+	// ignoreFiles are those of the last listing, and some of earlier ones.
 	ignoreFiles contents
 }
 
@@ -76,10 +76,14 @@ func (s *Source) Fetch(ctx context.Context, known source.Revision) (*source.Snap
 	if err == nil || err == source.ErrNotModified {
 		return snapshot, err
 	}
+	return nil, s.failed(ctx, "fetching", err)
+}
+
+func (s *Source) failed(ctx context.Context, op string, err error) error {
 	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		err = fmt.Errorf("%w: %w", ended, err)
 	}
-	return nil, &source.Error{Op: "fetching", Origin: s.String(), Err: err}
+	return &source.Error{Op: op, Origin: s.String(), Err: err}
 }
 
 func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snapshot, error) {

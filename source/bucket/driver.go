@@ -43,6 +43,9 @@ type Object struct {
 	Version  string
 	Modified time.Time
 	Deleted  bool
+	// Latest says that a version is what List shows without Versions, or the deletion that hides the key there. It decides
+	// where the order or the times of a key's versions say something else.
+	Latest bool
 }
 
 // ErrMoved says that an object is not any more what the listing said.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"slices"
 	"strings"
@@ -24,15 +23,28 @@ type listing struct {
 
 // list holds the bucket to the limits before anything is downloaded.
 func (s *Source) list(ctx context.Context) (listing, error) {
-	objects, err := s.objects(ctx)
+	kept := make(contents)
+	defer func() { s.keepIgnoreFiles(kept) }()
+	objects, err := s.objects(ctx, kept)
 	if err != nil {
 		return listing{}, err
 	}
-	return s.judge(ctx, objects)
+	return s.judge(ctx, objects, kept)
 }
 
-// objects returns what is under the prefix now.
-func (s *Source) objects(ctx context.Context) ([]Object, error) {
+// objects returns what is, or was, under the prefix at the time that the options name.
+func (s *Source) objects(ctx context.Context, kept contents) ([]Object, error) {
+	switch {
+	case !s.opts.AsOf.IsZero():
+		return s.objectsAsOf(ctx)
+	case !s.opts.Before.IsZero():
+		return s.objectsBefore(ctx, kept)
+	}
+	return s.present(ctx)
+}
+
+// present returns what is under the prefix now.
+func (s *Source) present(ctx context.Context) ([]Object, error) {
 	var all []Object
 	for o, err := range s.driver.List(ctx, List{Prefix: s.opts.Prefix}) {
 		if err != nil {
@@ -47,13 +59,10 @@ func (s *Source) objects(ctx context.Context) ([]Object, error) {
 }
 
 // judge leaves out what is no file or ignored, and holds the rest to the limits.
-func (s *Source) judge(ctx context.Context, objects []Object) (listing, error) {
-	objects = slices.DeleteFunc(objects, func(o Object) bool {
-		return o.Size == 0 && (o.Key == s.opts.Prefix || strings.HasSuffix(o.Key, "/")) // a folder's placeholder
-	})
+func (s *Source) judge(ctx context.Context, objects []Object, kept contents) (listing, error) {
+	objects = slices.DeleteFunc(objects, isPlaceholder)
 	slices.SortFunc(objects, func(a, b Object) int { return strings.Compare(a.Key, b.Key) })
-	ignoreFiles := make(contents)
-	objects, err := s.filter(ctx, objects, ignoreFiles)
+	objects, err := s.filter(ctx, objects, kept)
 	if err != nil {
 		return listing{}, err
 	}
@@ -66,7 +75,12 @@ func (s *Source) judge(ctx context.Context, objects []Object) (listing, error) {
 			return listing{}, err
 		}
 	}
-	return listing{objects, revision(objects), ignoreFiles}, nil
+	return listing{objects, revision(objects), kept}, nil
+}
+
+// isPlaceholder reports whether some tool wrote the object for a folder.
+func isPlaceholder(o Object) bool {
+	return o.Size == 0 && (o.Key == "" || strings.HasSuffix(o.Key, "/"))
 }
 
 // name is the path of the object's file.
@@ -109,11 +123,6 @@ func (s *Source) filter(ctx context.Context, objects []Object, kept contents) ([
 	var read func(string) ([]byte, error)
 	if !s.opts.NoIgnoreFiles {
 		read = func(name string) ([]byte, error) { return s.readIgnoreFile(ctx, files[name], kept) }
-		defer func() {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.ignoreFiles = kept
-		}()
 	}
 	left, err := s.rules.Filter(paths, read)
 	if err != nil {
@@ -138,14 +147,17 @@ func (s *Source) withoutOwn(objects []Object) []Object {
 	return slices.DeleteFunc(objects, func(o Object) bool { return o.Key == source.IgnoreFile })
 }
 
-// readIgnoreFile brings an ignore file unless the last listing had the same one.
+// readIgnoreFile brings an ignore file unless it is in kept, or an earlier listing had the same one.
 func (s *Source) readIgnoreFile(ctx context.Context, o Object, kept contents) ([]byte, error) {
 	if o.Size < 0 || o.Size > s.opts.Limits.MaxIgnoreBytes {
 		return nil, fmt.Errorf("key %q: %w", o.Key, &source.LimitError{Option: "Limits.MaxIgnoreBytes", Max: s.opts.Limits.MaxIgnoreBytes})
 	}
-	s.mu.Lock()
-	body := s.ignoreFiles.at(o)
-	s.mu.Unlock()
+	body := kept.at(o)
+	if body == nil {
+		s.mu.Lock()
+		body = s.ignoreFiles.at(o)
+		s.mu.Unlock()
+	}
 	var err error
 	if body == nil {
 		if body, err = s.body(ctx, o); err != nil {
@@ -156,13 +168,36 @@ func (s *Source) readIgnoreFile(ctx context.Context, o Object, kept contents) ([
 	return body.Bytes()
 }
 
+// maxIgnoreFiles is how many ignore files are kept that the last listing did not have.
+const maxIgnoreFiles = 256
+
+// keepIgnoreFiles keeps those of the last listing, and some of earlier ones: the history of a bucket has many.
+func (s *Source) keepIgnoreFiles(kept contents) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for content, body := range s.ignoreFiles {
+		if len(kept) >= maxIgnoreFiles {
+			break
+		}
+		kept[content] = body
+	}
+	s.ignoreFiles = kept
+}
+
 // revision is the digest of the objects' keys and ETags. Flux's is the same for the same bucket.
 func revision(objects []Object) source.Revision {
 	sum := sha256.New()
+	var line []byte
 	for _, o := range objects {
-		_, _ = io.WriteString(sum, o.Key+" "+o.ETag+"\n")
+		line = appendLine(line[:0], o.Key, o.ETag)
+		_, _ = sum.Write(line) // a hash returns no error
 	}
 	return source.Revision{Digest: digest.NewDigest(digest.SHA256, sum)}
+}
+
+func appendLine(lines []byte, key, tag string) []byte {
+	lines = append(append(lines, key...), ' ')
+	return append(append(lines, tag...), '\n')
 }
 
 // snapshot is the listing with the contents that it names.

@@ -32,6 +32,20 @@ type Options struct {
 	// NoIgnoreFiles leaves .sourceignore files without effect.
 	NoIgnoreFiles bool
 
+	// AsOf, where it is set, has Fetch return a versioned bucket as it was when that time was over, by the store's clock:
+	// what was written or deleted at that time counts. Amazon's clock has whole seconds. It excludes Before.
+	AsOf time.Time
+	// Before, where it is set, has Fetch return a versioned bucket as it was before the last change that led to this
+	// revision. It excludes AsOf.
+	Before source.Revision
+	// ChangeGap tells where a change ends for Before and History: what is written or deleted within this time after
+	// something else belongs to the same change, as the files of one upload do. Default: DefaultChangeGap. If negative, only
+	// what has the same time belongs together.
+	ChangeGap time.Duration
+	// MaxChanges is how many states Before looks at on its way back; each costs a digest over the listing. It is also what
+	// History returns at most where it is not told. Default: DefaultMaxChanges.
+	MaxChanges int
+
 	// Endpoint is host:port, or a URL whose scheme says whether to use TLS. Over http:// everybody on the way can read and
 	// change what is fetched, and read a SessionToken; a SecretKey is not sent.
 	Endpoint string
@@ -103,6 +117,12 @@ const (
 // DefaultMaxKeys is what Options.MaxKeys means where it is zero or less.
 const DefaultMaxKeys = 1_000_000
 
+// DefaultChangeGap is what Options.ChangeGap means where it is zero: longer than an upload of many files pauses.
+const DefaultChangeGap = 10 * time.Second
+
+// DefaultMaxChanges is what Options.MaxChanges means where it is zero or less.
+const DefaultMaxChanges = 10_000
+
 // DefaultMaxWait is what Options.MaxWait means where it is zero or less.
 const DefaultMaxWait = 20 * time.Second
 
@@ -158,6 +178,10 @@ func (o Options) validate() error {
 	switch {
 	case prefix != "" && (!fs.ValidPath(prefix) || prefix == "."):
 		return fmt.Errorf("Options.Prefix %q is not a folder's path", o.Prefix)
+	case !o.AsOf.IsZero() && !o.Before.IsZero():
+		return errors.New("Options.AsOf excludes Before: each names a state of the bucket")
+	case !o.Before.IsZero() && (o.Before.Name != "" || o.Before.Digest == ""):
+		return fmt.Errorf("Options.Before is %q, which no bucket has: want sha256:hex", o.Before)
 	case o.Driver != nil && (o.Endpoint+o.Bucket != "" || o.hasCredentials() || o.Credentials != nil):
 		return errors.New("Options.Driver excludes Endpoint, Bucket and credentials, which are for S3")
 	case o.Driver != nil:
@@ -189,6 +213,8 @@ func (o Options) withDefaults() Options {
 	}
 	o.Limits = o.Limits.WithDefaults()
 	o.MaxKeys = cmp.Or(max(o.MaxKeys, 0), DefaultMaxKeys)
+	o.ChangeGap = cmp.Or(o.ChangeGap, DefaultChangeGap)
+	o.MaxChanges = cmp.Or(max(o.MaxChanges, 0), DefaultMaxChanges)
 	o.MaxWait = cmp.Or(max(o.MaxWait, 0), DefaultMaxWait)
 	o.StallTimeout = cmp.Or(max(o.StallTimeout, 0), DefaultStallTimeout)
 	o.Concurrency = cmp.Or(max(o.Concurrency, 0), DefaultConcurrency)

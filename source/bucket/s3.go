@@ -55,7 +55,7 @@ func (d *s3) List(ctx context.Context, list List) iter.Seq2[Object, error] {
 			}
 			o := Object{Key: info.Key, ETag: info.ETag, Size: info.Size}
 			if list.Versions {
-				o.Version, o.Modified, o.Deleted = info.VersionID, info.LastModified, info.IsDeleteMarker
+				o.Version, o.Modified, o.Deleted, o.Latest = info.VersionID, info.LastModified, info.IsDeleteMarker, info.IsLatest
 			}
 			if !yield(o, nil) {
 				return

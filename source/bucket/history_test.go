@@ -1,0 +1,167 @@
+package bucket_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/bucket"
+)
+
+// A historyState is what Fetch returned at a time, or that there was nothing.
+type historyState struct {
+	at       time.Time
+	revision source.Revision
+	files    map[string]string
+}
+
+func recordHistory(t *testing.T, h *historyStore, s *bucket.Source) historyState {
+	t.Helper()
+	state := historyState{at: h.now}
+	snapshot, err := s.Fetch(t.Context(), source.Revision{})
+	if err == nil {
+		state.revision, state.files = snapshot.Revision, historyContent(t, snapshot)
+	} else if !errors.Is(err, source.ErrNotFound) && !errors.Is(err, source.ErrTooLarge) {
+		t.Fatal(err)
+	}
+	return state
+}
+
+// historyOptions are those of one run of the property test.
+func historyOptions(seed uint64) func(*bucket.Options) {
+	return func(o *bucket.Options) {
+		o.Limits.MaxIgnoreBytes = 40
+		switch seed % 4 {
+		case 1:
+			o.Prefix, o.KeepPrefix = "a", true
+		case 2:
+			o.Ignore = "*.tmp\n"
+		case 3:
+			o.NoIgnoreFiles = true
+		}
+	}
+}
+
+// scribble makes a random change.
+func scribble(random *rand.Rand, h *historyStore) {
+	keys := []string{"a/one", "a/two", "a/b/three", "four", "five.tmp", "six.md", "a/six.md", ".sourceignore", "a/.sourceignore", "a/"}
+	ignores := []string{"*.md", "!a/six.md", "a/b", "*.tmp\nfour", "# nothing", strings.Repeat("#", 41)}
+	key := keys[random.IntN(len(keys))]
+	body := fmt.Sprint(random.IntN(4))
+	if strings.HasSuffix(key, ".sourceignore") {
+		body = ignores[random.IntN(len(ignores))]
+	}
+	if key == "a/" {
+		body = ""
+	}
+	h.put(key, body, random.IntN(4) == 0)
+}
+
+func TestHistoryTellsEveryStateThatFetchReturned(t *testing.T) {
+	for seed := range uint64(24) {
+		random := rand.New(rand.NewPCG(seed, 6))
+		h := newHistoryStore()
+		h.apart = seed%3 == 0
+		configure := historyOptions(seed)
+		present := h.source(t, configure)
+		states := []historyState{{at: h.now.Add(-time.Hour)}}
+		for range 60 {
+			h.after(time.Duration(11+random.IntN(100)) * time.Second)
+			scribble(random, h)
+			states = append(states, recordHistory(t, h, present))
+		}
+		checkAsOf(t, h, configure, states)
+		checkHistory(t, h, configure, states)
+		checkBefore(t, h, configure, states)
+		if t.Failed() {
+			t.Fatalf("with seed %d", seed)
+		}
+	}
+}
+
+func checkAsOf(t *testing.T, h *historyStore, configure func(*bucket.Options), states []historyState) {
+	t.Helper()
+	for _, state := range states {
+		s := h.source(t, func(o *bucket.Options) { configure(o); o.AsOf = state.at.Add(5 * time.Second) })
+		got := recordHistory(t, h, s)
+		if got.revision != state.revision || !maps.Equal(got.files, state.files) {
+			t.Errorf("as of %s: got %v, want %v", state.at, got, state)
+		}
+	}
+}
+
+// turns returns the states whose revision is another one than that of the state before.
+func turns(states []historyState) []historyState {
+	var all []historyState
+	var last source.Revision
+	for _, state := range states {
+		if state.revision != last {
+			all = append(all, state)
+		}
+		last = state.revision
+	}
+	return all
+}
+
+func checkHistory(t *testing.T, h *historyStore, configure func(*bucket.Options), states []historyState) {
+	t.Helper()
+	want := turns(states)
+	slices.Reverse(want)
+	changes, err := h.source(t, configure).History(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, change := range changes {
+		if i >= len(want) || change.Revision != want[i].revision || !change.Time.Equal(want[i].at) || !change.Began.Equal(change.Time) {
+			t.Fatalf("change %d of %d: got %+v, want %+v", i, len(changes), change, want[min(i, len(want)-1)])
+		}
+	}
+	if len(changes) != len(want) {
+		t.Errorf("got %d changes, want %d", len(changes), len(want))
+	}
+	if few, err := h.source(t, configure).History(t.Context(), 3); err != nil || len(few) != 3 {
+		t.Errorf("got %d changes, %v", len(few), err)
+	}
+}
+
+func checkBefore(t *testing.T, h *historyStore, configure func(*bucket.Options), states []historyState) {
+	t.Helper()
+	for i, state := range states {
+		if state.revision.IsZero() || slices.ContainsFunc(states[i+1:], func(s historyState) bool { return s.revision == state.revision }) {
+			continue // a newer state has that revision
+		}
+		want := historyState{}
+		for _, s := range states[:i] {
+			if s.revision != state.revision && !s.revision.IsZero() {
+				want = s
+			}
+		}
+		s := h.source(t, func(o *bucket.Options) { configure(o); o.Before = state.revision })
+		snapshot, err := s.Fetch(t.Context(), source.Revision{})
+		if want.revision.IsZero() {
+			if wrong := new(bucket.HistoryError); !errors.As(err, &wrong) || !errors.Is(err, source.ErrNotFound) {
+				t.Errorf("before the first revision: got %v", err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := historyContent(t, snapshot); snapshot.Revision != want.revision || !maps.Equal(got, want.files) {
+			t.Errorf("before %v: got %v %v, want %v", state, snapshot.Revision, got, want)
+		}
+		h.took()
+		if _, err := s.Fetch(t.Context(), want.revision); err != source.ErrNotModified {
+			t.Errorf("got %v", err)
+		}
+		if lists, gets := h.took(); lists != 1 || gets != 0 {
+			t.Errorf("nothing new: got %d listings and %d reads", lists, gets)
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package bucket
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/gitopskit/gitopskit/source"
+)
+
+// A walk goes back through a bucket's states, from now on, one event at a time. What would be done for each state anew, to
+// judge all keys by the ignore rules and to write the listing that is hashed, is done for what an event touches: so a
+// state costs one SHA-256 over the listing, 1 MB for 10,000 keys.
+type walk struct {
+	*timeline
+	s    *Source
+	kept contents // ignore files
+
+	next   int       // index in events: what is undone next
+	undone time.Time // of the event that was undone last
+	at     []int     // of each key, the index of the version that counts
+	// ignored says of each key what the rules do, at this state's ignore files.
+	ignored []bool
+	tags    []string // of each key, the ETag in the listing; empty: it is not listed
+	own     int      // the key of the bucket's own ignore file, which is never listed; or -1
+
+	blocks  [][]byte // the lines of the listing, of blockKeys keys each; nil: to be written
+	now     source.Revision
+	known   bool // now is this state's
+	digests int  // how many were computed
+}
+
+const blockKeys = 64
+
+// walk starts at what there is now.
+func (s *Source) walk(ctx context.Context, l *timeline, kept contents) (*walk, error) {
+	n := len(l.keys)
+	w := &walk{timeline: l, s: s, kept: kept, at: make([]int, n), ignored: make([]bool, n), tags: make([]string, n),
+		own: -1, blocks: make([][]byte, (n+blockKeys-1)/blockKeys)}
+	if i, ok := slices.BinarySearch(l.keys, source.IgnoreFile); ok && !s.opts.NoIgnoreFiles {
+		w.own = i
+	}
+	if err := w.judge(ctx); err != nil {
+		return nil, err
+	}
+	w.skip()
+	return w, nil
+}
+
+// object returns what a key was at this state.
+func (w *walk) object(key int) (Object, bool) {
+	if w.at[key] == len(w.versions[key]) {
+		return Object{}, false
+	}
+	o := w.versions[key][w.at[key]]
+	return o, !o.Deleted
+}
+
+// objects returns what there was at this state, what is ignored too.
+func (w *walk) objects() []Object {
+	var all []Object
+	for key := range w.keys {
+		if o, ok := w.object(key); ok {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// judge finds out what the ignore files of this state leave out.
+func (w *walk) judge(ctx context.Context) error {
+	files := make(map[string]Object) // by path
+	paths := make([]string, len(w.keys))
+	for key := range w.keys {
+		paths[key] = w.s.name(Object{Key: w.keys[key]})
+		if o, ok := w.object(key); ok && w.ruling(key) {
+			files[paths[key]] = o
+		}
+	}
+	left := paths
+	if w.s.opts.Ignore != "" || len(files) > 0 {
+		var err error
+		left, err = w.s.rules.Filter(paths, func(path string) ([]byte, error) {
+			o, ok := files[path]
+			if !ok {
+				return nil, nil
+			}
+			return w.read(ctx, o)
+		})
+		if errors.Is(err, source.ErrTooLarge) {
+			left = nil // such a state was no snapshot, and has no revision
+		} else if err != nil {
+			return err
+		}
+	}
+	for key, path := range paths {
+		w.ignored[key] = key == w.own || len(left) == 0 || left[0] != path
+		if len(left) > 0 && left[0] == path {
+			left = left[1:]
+		}
+		w.list(key)
+	}
+	return nil
+}
+
+// ruling reports whether a key is an ignore file.
+func (w *walk) ruling(key int) bool {
+	name := w.s.name(Object{Key: w.keys[key]})
+	return !w.s.opts.NoIgnoreFiles && (name == source.IgnoreFile || strings.HasSuffix(name, "/"+source.IgnoreFile))
+}
+
+// read keeps no more ignore files than Source does.
+func (w *walk) read(ctx context.Context, o Object) ([]byte, error) {
+	if _, ok := w.kept[o.content()]; !ok && len(w.kept) >= maxIgnoreFiles {
+		clear(w.kept)
+	}
+	return w.s.readIgnoreFile(ctx, o, w.kept)
+}
+
+// tag returns what the listing has of a key at this state.
+func (w *walk) tag(key int) string {
+	if o, ok := w.object(key); ok && !w.ignored[key] && !isPlaceholder(o) {
+		return o.ETag
+	}
+	return ""
+}
+
+// list brings the listing up to date with a key.
+func (w *walk) list(key int) {
+	if tag := w.tag(key); tag != w.tags[key] {
+		w.tags[key], w.blocks[key/blockKeys], w.known = tag, nil, false
+	}
+}
+
+// ends reports whether there is nothing left to undo: what was in the place of a null version nobody knows.
+func (w *walk) ends() bool {
+	if w.next == len(w.events) {
+		return true
+	}
+	key := w.events[w.next].key
+	return w.versions[key][w.at[key]].Version == nullVersion
+}
+
+// rests reports whether this state stood for longer than a change pauses.
+func (w *walk) rests() bool {
+	return w.ends() || w.undone.Sub(w.events[w.next].at) > max(w.s.opts.ChangeGap, 0)
+}
+
+// step undoes an event, and those before it that changed nothing. It reports whether there was one.
+func (w *walk) step(ctx context.Context) (bool, error) {
+	if w.ends() {
+		return false, nil
+	}
+	w.undone = w.events[w.next].at
+	if err := w.undo(ctx); err != nil {
+		return false, err
+	}
+	w.skip()
+	return true, nil
+}
+
+func (w *walk) undo(ctx context.Context) error {
+	key := w.events[w.next].key
+	w.next++
+	w.at[key]++
+	if w.ruling(key) {
+		return w.judge(ctx)
+	}
+	w.list(key)
+	return nil
+}
+
+// skip undoes what made no difference, so that a file which is ignored and written again and again does not join changes.
+func (w *walk) skip() {
+	for !w.ends() {
+		key := w.events[w.next].key
+		w.at[key]++
+		if w.ruling(key) || w.tag(key) != w.tags[key] {
+			w.at[key]--
+			return
+		}
+		w.next++
+	}
+}
+
+// digest returns this state's revision: that of [Source.Fetch]. Without anything there it is zero.
+func (w *walk) digest(ctx context.Context) (source.Revision, error) {
+	if w.known {
+		return w.now, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return source.Revision{}, err
+	}
+	sum, length := sha256.New(), 0
+	for i, block := range w.blocks {
+		if block == nil {
+			block = w.write(i)
+			w.blocks[i] = block
+		}
+		length += len(block)
+		_, _ = sum.Write(block) // a hash returns no error
+	}
+	w.now, w.known = source.Revision{}, true
+	if length > 0 {
+		w.now.Digest = digest.NewDigest(digest.SHA256, sum)
+	}
+	w.digests++
+	return w.now, nil
+}
+
+func (w *walk) write(block int) []byte {
+	lines := make([]byte, 0, blockKeys*64)
+	for key := block * blockKeys; key < min((block+1)*blockKeys, len(w.keys)); key++ {
+		if w.tags[key] != "" {
+			lines = appendLine(lines, w.keys[key], w.tags[key])
+		}
+	}
+	return lines
+}
