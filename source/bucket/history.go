@@ -17,8 +17,8 @@ type Change struct {
 	Time time.Time
 	// Began is when the first of it happened.
 	Began time.Time
-	// Revision is that of the state after the change. As Options.Before it gives the state before the change. It is zero where
-	// there was nothing then, or nothing that can be fetched.
+	// Revision is that of the state after the change. As Options.Before it gives the state before the change. It is zero
+	// where there was nothing then, or nothing that can be fetched.
 	Revision source.Revision
 	// Keys are what differs between the states before and after, sorted by key.
 	Keys []KeyChange
@@ -67,8 +67,8 @@ const reasonUnversioned = "no object under the prefix has versions: versioning i
 	"turned on; turn it on, and the bucket has a history from then on"
 
 // History returns the last changes, the newest first, so that somebody can choose where to go back to; at most so many, or
-// Options.MaxChanges if most is not positive. It costs one request for every thousand versions under the prefix, and one for
-// each .sourceignore file that was not read before. Options.AsOf and Before make no difference to it.
+// Options.MaxChanges if most is not positive. It costs one request for every thousand versions under the prefix, and one
+// for each .sourceignore file that was not read before. Options.AsOf and Before make no difference to it.
 //
 // A bucket of which no change is known is a [*HistoryError]. Where versioning was turned on later, the oldest change is the
 // first one since then.
@@ -123,25 +123,23 @@ func (w *walk) change(ctx context.Context) (Change, error) {
 		return Change{}, err
 	}
 	c := Change{Time: w.events[w.next].at, Revision: after}
-	tags, own := slices.Clone(w.tags), w.ownTag()
+	own := w.ownTag()
+	w.was = make(map[int]string)
 	for more := true; more; more = !w.rests() {
 		if _, err := w.step(ctx); err != nil {
 			return Change{}, err
 		}
 	}
 	c.Began = w.undone
-	if slices.Equal(tags, w.tags) {
-		return c, nil
-	}
-	for key, before := range w.tags {
-		was, is := before, tags[key]
-		if key == w.own {
-			was, is = w.ownTag(), own
-		}
-		if was != is {
-			c.Keys = append(c.Keys, KeyChange{Key: w.keys[key], Deleted: is == ""})
+	for key, was := range w.was {
+		if was != w.tags[key] {
+			c.Keys = append(c.Keys, KeyChange{Key: w.keys[key], Deleted: was == ""})
 		}
 	}
+	if len(c.Keys) > 0 && w.ownTag() != own {
+		c.Keys = append(c.Keys, KeyChange{Key: source.IgnoreFile, Deleted: own == ""})
+	}
+	slices.SortFunc(c.Keys, func(a, b KeyChange) int { return strings.Compare(a.Key, b.Key) })
 	return c, nil
 }
 
@@ -161,11 +159,12 @@ func (w *walk) end() string {
 	case w.nulls && w.tracked.IsZero():
 		return reasonUnversioned
 	case w.next < len(w.events):
-		return fmt.Sprintf("key %q was written then with versioning off or suspended, and what that replaced is not known: turn "+
-			"versioning on and leave it on", w.keys[w.events[w.next].key])
+		return fmt.Sprintf("key %q was written then with versioning off or suspended, and what that replaced is not known: "+
+			"turn versioning on and leave it on", w.keys[w.events[w.next].key])
 	}
-	return "the versions go back no further: lifecycle rules and people remove old ones, and a revision is of one prefix and " +
-		"of one set of ignore rules"
+	return "the versions go back no further: lifecycle rules and people remove old ones; a revision is of one prefix and " +
+		"one set of ignore rules, and one from the middle of an upload may not be told; Options.AsOf takes any time that " +
+		"History tells"
 }
 
 // objectsAsOf returns what there was at the time that Options.AsOf names.
@@ -193,8 +192,8 @@ func (s *Source) objectsBefore(ctx context.Context, kept contents) ([]Object, er
 	return w.objects(), nil
 }
 
-// back goes to the newest state of a revision, and on to the one before the change that led there. A revision from the middle
-// of an upload is found, too, for it may have been fetched; the state before it is not from the middle of one.
+// back goes to the newest state of a revision, and on to the one before the change that led there. A revision from the
+// middle of an upload is found, too, for it may have been fetched; the state before it is not from the middle of one.
 func (w *walk) back(ctx context.Context, revision source.Revision) error {
 	found := false
 	for {
@@ -207,7 +206,7 @@ func (w *walk) back(ctx context.Context, revision source.Revision) error {
 				found = true
 			case found && !now.IsZero():
 				return nil
-			case w.digests > w.s.opts.MaxChanges:
+			case w.digests >= w.s.opts.MaxChanges:
 				return w.lost(revision, "Options.MaxChanges sets that limit: raise it, or set AsOf to a time that History tells")
 			}
 		}

@@ -50,7 +50,7 @@ func historyOptions(seed uint64) func(*bucket.Options) {
 
 // scribble makes a random change.
 func scribble(random *rand.Rand, h *historyStore) {
-	keys := []string{"a/one", "a/two", "a/b/three", "four", "five.tmp", "six.md", "a/six.md", ".sourceignore", "a/.sourceignore", "a/"}
+	keys := []string{"a/one", "a/two", "a/b/three", "a/six.md", "a/.sourceignore", "a/", "four", "five.tmp", "six.md", ".sourceignore"}
 	ignores := []string{"*.md", "!a/six.md", "a/b", "*.tmp\nfour", "# nothing", strings.Repeat("#", 41)}
 	key := keys[random.IntN(len(keys))]
 	body := fmt.Sprint(random.IntN(4))
@@ -83,6 +83,62 @@ func TestHistoryTellsEveryStateThatFetchReturned(t *testing.T) {
 			t.Fatalf("with seed %d", seed)
 		}
 	}
+}
+
+func TestHistoryTellsTheTruthOrNothingWhereVersioningWasOff(t *testing.T) {
+	told, untold := 0, 0
+	for seed := range uint64(24) {
+		random := rand.New(rand.NewPCG(seed, 7))
+		h := newHistoryStore()
+		modes := [][]string{{"off", ""}, {"off", "", "suspended", ""}, {"", "suspended"}}[seed%3]
+		present := h.source(t, nil)
+		var states []historyState
+		for _, h.mode = range modes {
+			for range 12 {
+				h.after(time.Minute)
+				scribble(random, h)
+				states = append(states, recordHistory(t, h, present))
+			}
+		}
+		for i, state := range states {
+			for option, configure := range map[string]func(*bucket.Options){
+				"AsOf":   func(o *bucket.Options) { o.AsOf = state.at },
+				"Before": func(o *bucket.Options) { o.Before = state.revision },
+			} {
+				want := state.revision
+				if option == "Before" {
+					want = revisionBefore(states, states[i].revision)
+				}
+				if states[i].revision.IsZero() {
+					continue
+				}
+				snapshot, err := h.source(t, configure).Fetch(t.Context(), source.Revision{})
+				if wrong := new(bucket.HistoryError); errors.As(err, &wrong) {
+					untold++
+				} else if err != nil || snapshot.Revision != want {
+					t.Fatalf("seed %d, %s, state %d of %d: got %v, %v, want %v", seed, option, i, len(states), snapshot, err, want)
+				} else {
+					told++
+				}
+			}
+		}
+	}
+	if told < 300 || untold < 300 { // the test sees too little
+		t.Errorf("got %d states told and %d not", told, untold)
+	}
+}
+
+// revisionBefore returns what was there before the newest state of a revision, and before what led to it.
+func revisionBefore(states []historyState, revision source.Revision) source.Revision {
+	found := false
+	for _, state := range slices.Backward(states) {
+		if state.revision == revision {
+			found = true
+		} else if found && !state.revision.IsZero() {
+			return state.revision
+		}
+	}
+	return source.Revision{}
 }
 
 func checkAsOf(t *testing.T, h *historyStore, configure func(*bucket.Options), states []historyState) {
@@ -118,7 +174,8 @@ func checkHistory(t *testing.T, h *historyStore, configure func(*bucket.Options)
 		t.Fatal(err)
 	}
 	for i, change := range changes {
-		if i >= len(want) || change.Revision != want[i].revision || !change.Time.Equal(want[i].at) || !change.Began.Equal(change.Time) {
+		if i >= len(want) || change.Revision != want[i].revision || !change.Time.Equal(want[i].at) ||
+			!change.Began.Equal(change.Time) {
 			t.Fatalf("change %d of %d: got %+v, want %+v", i, len(changes), change, want[min(i, len(want)-1)])
 		}
 	}
@@ -133,7 +190,8 @@ func checkHistory(t *testing.T, h *historyStore, configure func(*bucket.Options)
 func checkBefore(t *testing.T, h *historyStore, configure func(*bucket.Options), states []historyState) {
 	t.Helper()
 	for i, state := range states {
-		if state.revision.IsZero() || slices.ContainsFunc(states[i+1:], func(s historyState) bool { return s.revision == state.revision }) {
+		same := func(s historyState) bool { return s.revision == state.revision }
+		if state.revision.IsZero() || slices.ContainsFunc(states[i+1:], same) {
 			continue // a newer state has that revision
 		}
 		want := historyState{}

@@ -23,16 +23,16 @@ import (
 
 // A historyStore is a store with versions, as S3 has them, and a clock that a test sets.
 type historyStore struct {
-	mu        sync.Mutex
-	now       time.Time
-	tick      time.Duration // how exactly times are told
-	untracked bool          // versioning is off or suspended
-	apart     bool          // deletions are listed after all else
-	versions  map[string][]historyVersion
-	ids       int
-	lists     int
-	gets      []string // key@version
-	lost      func(bucket.Object) bool
+	mu       sync.Mutex
+	now      time.Time
+	tick     time.Duration // how exactly times are told
+	mode     string        // of versioning: "off", "suspended", or on
+	apart    bool          // deletions are listed after all else
+	versions map[string][]historyVersion
+	ids      int
+	lists    int
+	gets     []string                 // key@version
+	lost     func(bucket.Object) bool // says what is gone since it was listed
 }
 
 type historyVersion struct {
@@ -70,10 +70,10 @@ func (h *historyStore) put(key, body string, deleted bool) {
 		sum := md5.Sum([]byte(body))
 		v.ETag, v.Size = hex.EncodeToString(sum[:]), int64(len(body))
 	}
-	if h.untracked {
+	if h.mode != "" {
 		v.Version = "null"
 		all = slices.DeleteFunc(all, func(o historyVersion) bool { return o.Version == "null" })
-		if deleted && len(all) == 0 { // as where versioning was never on
+		if deleted && h.mode == "off" {
 			delete(h.versions, key)
 			return
 		}
@@ -100,10 +100,8 @@ func (h *historyStore) after(d time.Duration) *historyStore {
 	return h
 }
 
-// expire removes a version for good, as lifecycle rules do.
+// expire removes a version for good, as lifecycle rules do. It is for lost.
 func (h *historyStore) expire(key, version string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.versions[key] = slices.DeleteFunc(h.versions[key], func(o historyVersion) bool { return o.Version == version })
 }
 

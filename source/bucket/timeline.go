@@ -22,7 +22,8 @@ type timeline struct {
 	nulls   bool // there are versions without an id, from before versioning or from while it was suspended
 }
 
-// An event is that a key was written or deleted. Which version came of it follows from how many events of the key are newer.
+// An event is that a key was written or deleted. Which version came of it follows from how many events of the key are
+// newer.
 type event struct {
 	at  time.Time
 	key int // index in timeline.keys
@@ -38,13 +39,13 @@ func (s *Source) timeline(ctx context.Context) (*timeline, error) {
 	count := 0
 	for o, err := range s.driver.List(ctx, List{Prefix: s.opts.Prefix, Versions: true}) {
 		if err != nil {
-			return nil, fmt.Errorf("listing the versions of objects, which needs a permission of its own (s3:ListBucketVersions): %w", err)
+			return nil, fmt.Errorf("listing versions, which needs a permission of its own (s3:ListBucketVersions): %w", err)
 		}
 		if count++; count > s.opts.MaxKeys {
 			return nil, &source.LimitError{Option: "Options.MaxKeys", Max: int64(s.opts.MaxKeys)}
 		}
 		if o.Version == "" {
-			return nil, fmt.Errorf("key %q: the store lists versions without ids, and they cannot be read: %w", o.Key, errors.ErrUnsupported)
+			return nil, fmt.Errorf("key %q: its versions have no ids to read them by: %w", o.Key, errors.ErrUnsupported)
 		}
 		byKey[o.Key] = append(byKey[o.Key], o)
 	}
@@ -73,9 +74,9 @@ func (l *timeline) note(o Object, key int) {
 	}
 }
 
-// inOrder puts the newest version of a key first. Amazon and MinIO list them so; others list the deletions after all else, so
-// times decide, and of one time the listing's order. The server's word for what is latest counts more than its clock, which may
-// have been set back: then a version was replaced, and gone, by the time of the one that replaced it.
+// inOrder puts the newest version of a key first. Amazon and MinIO list them so; others list the deletions after all else,
+// so times decide, and of one time the listing's order. The server's word for what is latest counts more than its clock,
+// which may have been set back: then a version was replaced by the time of the one that replaced it, and no later.
 func inOrder(versions []Object) []Object {
 	slices.SortStableFunc(versions, func(a, b Object) int { return b.Modified.Compare(a.Modified) })
 	if i := slices.IndexFunc(versions, func(o Object) bool { return o.Latest }); i > 0 {
@@ -104,15 +105,15 @@ func (l *timeline) asOf(at time.Time) ([]Object, error) {
 		}
 	}
 	if len(objects) == 0 {
-		return nil, &HistoryError{AsOf: at, Since: l.since(), Reason: "there were no objects, or their versions are not there " +
-			"any more: lifecycle rules and people remove old versions"}
+		return nil, &HistoryError{AsOf: at, Since: l.since(), Reason: "there were no objects, or their versions are not " +
+			"there any more: lifecycle rules and people remove old versions"}
 	}
 	return objects, nil
 }
 
-// tells says whether the versions tell what there was at that time. Without versioning deletions leave no trace, so nothing is
-// known of the time before it was turned on. While it is suspended they do leave one, and of each key all is known but what
-// was in the place of its null version.
+// tells says whether the versions tell what there was at that time. Without versioning deletions leave no trace, so nothing
+// is known of the time before it was turned on. While it is suspended they do leave one, and of each key all is known but
+// what was in the place of its null version.
 func (l *timeline) tells(at time.Time) error {
 	switch {
 	case !l.nulls:
@@ -120,15 +121,15 @@ func (l *timeline) tells(at time.Time) error {
 	case l.tracked.IsZero():
 		return &HistoryError{AsOf: at, Reason: reasonUnversioned}
 	case at.Before(l.tracked):
-		return &HistoryError{AsOf: at, Since: l.tracked, Reason: "that is before the first change with versioning turned on, and of " +
-			"what was deleted before it there is no trace; Options.Before with the revision after that change, which History " +
-			"lists last, gives the state before it"}
+		return &HistoryError{AsOf: at, Since: l.tracked, Reason: "that is before the first change with versioning turned " +
+			"on, and of what was deleted before it there is no trace; Options.Before with the revision after that change, " +
+			"which History lists last, gives the state before it"}
 	}
 	for i, versions := range l.versions {
 		for _, o := range versions {
 			if o.Version == nullVersion && o.Modified.After(at) {
-				return &HistoryError{AsOf: at, Since: o.Modified, Reason: fmt.Sprintf("key %q was written at %s while versioning was "+
-					"suspended, and what that replaced is not known: turn versioning on and leave it on", l.keys[i], stamp(o.Modified))}
+				return &HistoryError{AsOf: at, Since: o.Modified, Reason: fmt.Sprintf("key %q was written while versioning "+
+					"was suspended, and what that replaced is not known: turn versioning on and leave it on", l.keys[i])}
 			}
 		}
 	}
