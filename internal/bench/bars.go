@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -10,6 +11,7 @@ import (
 type bar struct {
 	what, work string   // the work's family
 	than       []string // the best of these that was measured counts; none: the bar is of gitopskit's own figure
+	beside     string   // the work of theirs, where it is another one
 	figure     func(row) float64
 	least      float64 // of theirs to ours, or of our own figure; 0: there is a most
 	most       float64 // of ours to theirs, or of our own figure
@@ -81,7 +83,7 @@ func (b bar) best(rows []row, s scale) (best row, ok bool) {
 	}
 	best.Who = b.than[0]
 	for _, who := range b.than {
-		r, there := find(rows, s.n, s.size, b.work, who)
+		r, there := find(rows, s.n, s.size, cmp.Or(b.beside, b.work), who)
 		if there && (!ok || b.figure(r) < b.figure(best)) {
 			best, ok = r, true
 		}

@@ -35,6 +35,9 @@ func newWire(server string) (*wire, error) {
 	return w, nil
 }
 
+// address is host:port.
+func (w *wire) address() string { return w.listener.Addr().String() }
+
 // Close ends all connections.
 func (w *wire) Close() error {
 	err := w.listener.Close()

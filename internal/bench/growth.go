@@ -56,7 +56,7 @@ func (c cost) steps(rows []row, r row, counts []int) string {
 	line, before := "", 0.0
 	for _, n := range counts {
 		cell, now := "-", 0.0
-		if at, ok := find(rows, n, r.Size, r.family(), r.Who); ok {
+		if at, ok := find(rows, n, r.Size, r.family(), r.Who); ok && at.Missing == "" {
 			now = c.figure(at)
 			cell = fmt.Sprintf("%.*f", c.decimals, now)
 		}

@@ -166,7 +166,7 @@ func (a *area) defaultN() string {
 	return a.n
 }
 
-var areas = []area{applyArea, kustomizeArea, gitArea}
+var areas = []area{applyArea, kustomizeArea, gitArea, bucketArea}
 
 // Options are those of the command line.
 type options struct {
@@ -182,10 +182,13 @@ type options struct {
 	// after is called when a contender has done a work; tests look at the server then. It may be nil.
 	after func(j work.Job) error
 
-	works string // regular expression; of the areas kustomize and git
+	works string // regular expression; of the areas kustomize, git and bucket
 
 	// Of the area kustomize.
 	corpus string // folder; empty: there is none
+
+	// Of the area bucket.
+	rclone, aws string // names or paths
 }
 
 func main() {

@@ -31,12 +31,19 @@ type row struct {
 	Objects  int              `json:"objects,omitempty"`  // that a build gave, or files of a fetch
 	AloneMS  float64          `json:"alone_ms,omitempty"` // of one build, where MS is until two side by side are done
 
-	fixed bool // the work is the same one for each n
+	// Missing says why there is nothing but names: the contender's program is not there.
+	Missing string `json:"missing,omitempty"`
+
+	fixed bool   // the work is the same one for each n
+	kind  string // the family, where the work's name does not tell it
 }
 
 // family is the name of the work without its n.
 func (r row) family() string {
-	if r.fixed {
+	switch {
+	case r.kind != "":
+		return r.kind
+	case r.fixed:
 		return r.Work
 	}
 	return strings.Replace(r.Work, strconv.Itoa(r.N), "n", 1)

@@ -77,6 +77,15 @@ func ReadArchive(r io.Reader) (Content, error) {
 	}
 }
 
+// Of returns the content that files have whose sums are known.
+func Of(sums map[string][sha256.Size]byte) Content {
+	var all []string
+	for name, sum := range sums {
+		all = append(all, summed(name, "file", sum))
+	}
+	return contentOf(all)
+}
+
 // line has of the mode what Git keeps: whether it is a link, and whether its owner may execute it.
 func line(name string, mode fs.FileMode, body []byte) string {
 	kind := "file"
@@ -86,7 +95,11 @@ func line(name string, mode fs.FileMode, body []byte) string {
 	case mode&0o100 != 0:
 		kind = "executable"
 	}
-	return fmt.Sprintf("%q %s %x\n", name, kind, sha256.Sum256(body))
+	return summed(name, kind, sha256.Sum256(body))
+}
+
+func summed(name, kind string, sum [sha256.Size]byte) string {
+	return fmt.Sprintf("%q %s %x\n", name, kind, sum)
 }
 
 func contentOf(lines []string) Content {

@@ -24,40 +24,54 @@ func Main(open Engine) {
 }
 
 func (open Engine) measure(ctx context.Context, j Job) (Sample, error) {
-	var s Sample
-	if err := open.warm(ctx, j); err != nil {
-		return s, fmt.Errorf("warming up: %w", err)
-	}
-	f, err := open(ctx, j)
+	s, files, err := Course{
+		// The small repository.
+		Warm: func(ctx context.Context) (*Fetch, error) {
+			return open(ctx, Job{Who: j.Who, Work: Full, URL: j.Warm, Folder: j.WarmWith})
+		},
+		Open:  func(ctx context.Context) (*Fetch, error) { return open(ctx, j) },
+		Ready: j.Ready, Times: j.Times, Profile: j.Profile,
+	}.Measure(ctx)
 	if err != nil {
-		return s, fmt.Errorf("preparing: %w", err)
-	}
-	if err := ready(ctx, j.Ready); err != nil {
-		return s, err
-	}
-	debug.FreeOSMemory() // what preparing left is nobody's peak
-	if s.ReadyMiB, err = measure.RestartPeak(); err != nil {
-		return s, err
-	}
-	stop, err := measure.Profile(j.Profile)
-	if err != nil {
-		return s, err
-	}
-	files, err := s.repeat(ctx, f, max(j.Times, 1))
-	if err := errors.Join(err, stop()); err != nil {
 		return s, err
 	}
 	return s, s.check(j, files)
 }
 
-// warm fetches the small repository.
-func (open Engine) warm(ctx context.Context, j Job) error {
-	f, err := open(ctx, Job{Who: j.Who, Work: Full, URL: j.Warm, Folder: j.WarmWith})
-	if err != nil {
-		return err
+// A Course is how a fetch is measured, whatever it fetches from.
+type Course struct {
+	Warm    func(context.Context) (*Fetch, error) // something small, that is run and not measured
+	Open    func(context.Context) (*Fetch, error) // what is measured
+	Ready   string                                // URL that is sent a POST between the two
+	Times   int                                   // how often it is run, of which the median counts; 0: once
+	Profile string                                // file; empty: none
+}
+
+// Measure returns what the last time brought, too. It is not looked at yet.
+func (c Course) Measure(ctx context.Context) (s Sample, files fs.FS, err error) {
+	f, err := c.Warm(ctx)
+	if err == nil {
+		_, err = f.Run(ctx)
 	}
-	_, err = f.Run(ctx)
-	return err
+	if err != nil {
+		return s, nil, fmt.Errorf("warming up: %w", err)
+	}
+	if f, err = c.Open(ctx); err != nil {
+		return s, nil, fmt.Errorf("preparing: %w", err)
+	}
+	if err := ready(ctx, c.Ready); err != nil {
+		return s, nil, err
+	}
+	debug.FreeOSMemory() // what preparing left is nobody's peak
+	if s.ReadyMiB, err = measure.RestartPeak(); err != nil {
+		return s, nil, err
+	}
+	stop, err := measure.Profile(c.Profile)
+	if err != nil {
+		return s, nil, err
+	}
+	files, err = s.repeat(ctx, f, max(c.Times, 1))
+	return s, files, errors.Join(err, stop())
 }
 
 // ready has whoever gave the job do what belongs between preparing and working.
