@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"hash"
 	"hash/crc32"
-	"hash/crc64"
 	"io"
 	"net/http"
 	"strings"
@@ -31,15 +30,19 @@ type sum struct {
 func (d *s3) sums(o Object, info minio.ObjectInfo, header http.Header) []sum {
 	var all []sum
 	add := func(name, encoded string, h func() hash.Hash) {
+		if encoded == "" || len(all) > 0 {
+			return
+		}
 		want, err := base64.StdEncoding.DecodeString(encoded)
-		if s := (sum{name, h(), want}); err == nil && len(want) == s.hash.Size() && len(all) == 0 {
+		if s := (sum{name, h(), want}); err == nil && len(want) == s.hash.Size() {
 			all = append(all, s)
 		}
 	}
 	if info.ChecksumMode != "COMPOSITE" { // which is of the parts' checksums
 		add("SHA-256", info.ChecksumSHA256, sha256.New)
 		add("SHA-1", info.ChecksumSHA1, sha1.New)
-		add("CRC-64/NVME", info.ChecksumCRC64NVME, func() hash.Hash { return crc64.New(nvme) })
+		// Not by hash/crc64, which makes a table of 16 KiB for each piece of 2 KiB and more.
+		add("CRC-64/NVME", info.ChecksumCRC64NVME, minio.ChecksumCRC64NVME.Hasher)
 		add("CRC-32C", info.ChecksumCRC32C, func() hash.Hash { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) })
 		add("CRC-32", info.ChecksumCRC32, func() hash.Hash { return crc32.NewIEEE() })
 	}
@@ -49,9 +52,6 @@ func (d *s3) sums(o Object, info minio.ObjectInfo, header http.Header) []sum {
 	}
 	return all
 }
-
-// nvme is the table of the CRC that Amazon prefers.
-var nvme = crc64.MakeTable(0x9a6c9329ac4bc9b5)
 
 // A checkedBody fails at its end if it is not what the sums say.
 type checkedBody struct {

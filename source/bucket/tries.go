@@ -100,8 +100,9 @@ func retryAfter(value string, now time.Time) time.Duration {
 // send returns a page of a listing only whole.
 func (t *persistentTransport) send(request *http.Request, page bool) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(request.Context())
-	stalled := fmt.Errorf("the server stalls: nothing came for %s (Options.StallTimeout)", t.stall)
-	alarm := time.AfterFunc(t.stall, func() { cancel(stalled) })
+	alarm := time.AfterFunc(t.stall, func() {
+		cancel(fmt.Errorf("the server stalls: nothing came for %s (Options.StallTimeout)", t.stall))
+	})
 	end := func() {
 		alarm.Stop()
 		cancel(nil)
