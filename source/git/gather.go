@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 
 	"github.com/gitopskit/gitopskit/source"
@@ -169,10 +170,7 @@ func (g *gathering) bringTip(ctx context.Context) error {
 		}
 		failed, refusal = failed|refusalOf(filter), err
 	}
-	if g.tip.pinned && !g.tip.branch.IsZero() {
-		return g.deepen(ctx, refusal)
-	}
-	return g.describe(refusal)
+	return g.otherwise(ctx, refusal)
 }
 
 // checkTip holds what a server says of a tag against the tag.
@@ -267,10 +265,13 @@ func (g *gathering) bringLacking(ctx context.Context, w *walk, byHash bool) erro
 	g.whole = true
 	clear(g.fresh) // it all comes again
 	err := g.bring(ctx, wire.Request{Wants: []object.Hash{g.tip.want}, Depth: 1}, g.tip.pinned)
+	if err != nil && refused(err) {
+		return g.otherwise(ctx, err)
+	}
 	if err == nil && byHash {
 		g.refuse(refusesHashes)
 	}
-	return g.describe(err)
+	return err
 }
 
 // bring asks for a pack and keeps its objects.
@@ -302,6 +303,14 @@ func (g *gathering) room() source.Limits {
 	return limits
 }
 
+// otherwise is for a server that refuses to hand out a commit. One that was named by its hash may come with a history.
+func (g *gathering) otherwise(ctx context.Context, refusal error) error {
+	if g.tip.pinned && !g.tip.branch.IsZero() {
+		return g.deepen(ctx, refusal)
+	}
+	return g.describe(refusal)
+}
+
 // deepen looks for a pinned commit in the history of what else is named, further and further back.
 func (g *gathering) deepen(ctx context.Context, refusal error) error {
 	for depth := 64; ; depth *= 8 {
@@ -321,11 +330,11 @@ func (g *gathering) deepen(ctx context.Context, refusal error) error {
 	}
 }
 
-// describe says more about a refusal to hand out a commit.
-func (g *gathering) describe(err error) error {
-	if err != nil && g.tip.pinned && refused(err) {
-		return fmt.Errorf("commit %s: %w: there is none, or the server gives tips of branches and tags only: %w",
-			g.tip.commit, source.ErrNotFound, err)
+// describe says more about a refusal to hand out a commit. That the network fails says nothing of the commit.
+func (g *gathering) describe(refusal error) error {
+	if !g.tip.pinned || errors.As(refusal, new(*net.OpError)) {
+		return refusal
 	}
-	return err
+	return fmt.Errorf("commit %s: %w: there is none, or the server gives tips of branches and tags only: %w",
+		g.tip.commit, source.ErrNotFound, refusal)
 }
