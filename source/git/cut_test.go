@@ -121,11 +121,11 @@ func (tt cutCase) cut(t *testing.T, r *handmade, c *testbed.Cutter, url string, 
 func TestSilenceAtAnyByteEnds(t *testing.T) {
 	for _, tt := range cutCases() {
 		tt.each(t, func(t *testing.T, r *handmade, c *testbed.Cutter, url string, opts git.Options, back, forth int) {
-			opts.StallTimeout = 100 * time.Millisecond
-			for i := range 12 {
-				n, counts := i*(back-farewell[tt.scheme][0])/12, true
+			opts.StallTimeout = 400 * time.Millisecond
+			for i := range 6 {
+				n, counts := i*(back-farewell[tt.scheme][0])/6, true
 				if i%3 == 2 {
-					n, counts = i*(forth-farewell[tt.scheme][1])/12, false
+					n, counts = i*(forth-farewell[tt.scheme][1])/6, false
 				}
 				s := newSource(t, url, opts)
 				c.Allow(n, counts, true)
@@ -150,7 +150,7 @@ func TestSilenceAtAnyByteEnds(t *testing.T) {
 func TestCancelAtAnyByteEnds(t *testing.T) {
 	for _, tt := range cutCases() {
 		tt.each(t, func(t *testing.T, r *handmade, c *testbed.Cutter, url string, opts git.Options, back, _ int) {
-			for i := range 12 {
+			for i := range 6 {
 				n := i * (back - farewell[tt.scheme][0]) / 12
 				s := newSource(t, url, opts)
 				c.Allow(n, true, true)
