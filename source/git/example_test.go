@@ -2,27 +2,41 @@ package git_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
 	"os"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/git"
 )
 
+// A program that goes on from the revision that it had the last time. With other options the same revision is other content,
+// so it keeps a hash of the options beside the revision.
 func Example() {
-	origin, err := git.New("https://github.com/stefanprodan/podinfo", git.Options{
+	opts := git.Options{
 		Branch:   "master",
+		Paths:    []string{"kustomize"},
 		Username: "git",
 		Password: os.Getenv("GITHUB_TOKEN"),
-	})
+	}
+	origin, err := git.New("https://github.com/stefanprodan/podinfo", opts)
 	if err != nil {
 		log.Fatal(err)
 	}
-	known, err := source.ParseRevision(os.Getenv("LAST_REVISION")) // kept from the last time
+	text, err := json.Marshal(opts) // which leaves out credentials and functions
 	if err != nil {
 		log.Fatal(err)
+	}
+	hash := digest.FromBytes(text).String()
+	var known source.Revision // zero: everything is new
+	if os.Getenv("LAST_OPTIONS") == hash {
+		if known, err = source.ParseRevision(os.Getenv("LAST_REVISION")); err != nil {
+			log.Fatal(err)
+		}
 	}
 	snapshot, err := origin.Fetch(context.Background(), known)
 	switch {
@@ -32,7 +46,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer snapshot.Close()
-	fmt.Println(snapshot.Revision)
+	fmt.Println(snapshot.Revision, hash) // to keep, once all is done with the content
 }
 
 func ExampleNew() {

@@ -50,7 +50,7 @@ func (g *gathering) gather(ctx context.Context) (*walk, error) {
 	if err := g.verifier.unsignable(g.tip); err != nil {
 		return nil, err
 	}
-	if !g.has(g.tip.commit) || g.verifier.tag && !g.has(g.tip.want) {
+	if !g.hasTip() {
 		if err := g.bringTip(ctx); err != nil {
 			return nil, err
 		}
@@ -65,6 +65,11 @@ func (g *gathering) gather(ctx context.Context) (*walk, error) {
 	}
 	g.remember(ctx, w)
 	return w, nil
+}
+
+// hasTip reports whether what may be signed is here.
+func (g *gathering) hasTip() bool {
+	return g.has(g.tip.commit) && (!g.verifier.tag || g.has(g.tip.want))
 }
 
 func (g *gathering) has(hash object.Hash) bool {

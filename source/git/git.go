@@ -32,10 +32,11 @@ type Source struct {
 	module    module
 	turn      chan struct{} // holds a value while a goroutine fetches content
 
-	mu      sync.Mutex
-	last    *checkout
-	refused refusals
-	doubted refusals // may turn out to be refused
+	mu       sync.Mutex
+	last     *checkout
+	verified tip // what was verified last without its content
+	refused  refusals
+	doubted  refusals // may turn out to be refused
 }
 
 var _ source.Source = (*Source)(nil)
@@ -106,6 +107,8 @@ func (s *Source) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
 func (s *Source) String() string { return source.RedactURL(s.url.String()) }
 
 // Fetch implements [source.Source]. If known is current, that costs one request, and none where only a commit is asked for.
+// With Options.Verify set, a revision that this Source has not verified yet is verified first, for which the signed objects
+// are fetched: somebody else may have fetched it unverified.
 func (s *Source) Fetch(ctx context.Context, known source.Revision) (*source.Snapshot, error) {
 	snapshot, err := s.fetch(ctx, known)
 	if err == nil || err == source.ErrNotModified {
@@ -129,7 +132,7 @@ func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snap
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if s.choice.needsNone(known) {
+	if tip, ok := s.choice.needsNone(known); ok && s.hasVerified(tip) {
 		return nil, source.ErrNotModified // a hash stands for one thing forever
 	}
 	remote, err := s.connect(ctx)
@@ -143,6 +146,9 @@ func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snap
 	}
 	now := revision(tip.name, tip.commit)
 	if known.Current(now) {
+		if err := s.confirm(ctx, remote, tip); err != nil {
+			return nil, err
+		}
 		return nil, source.ErrNotModified
 	}
 	content, err := s.content(ctx, remote, tip)
@@ -184,12 +190,11 @@ func (s *Source) content(ctx context.Context, remote *remote, tip tip) (*checkou
 	if last := s.latest(tip); last != nil {
 		return last, nil
 	}
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for another fetch of the same source: %w", ctx.Err())
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
 	}
+	defer leave()
 	if last := s.latest(tip); last != nil {
 		return last, nil // another goroutine has fetched it meanwhile
 	}
@@ -208,6 +213,16 @@ func (s *Source) content(ctx context.Context, remote *remote, tip tip) (*checkou
 	s.last = made
 	s.mu.Unlock()
 	return made, nil
+}
+
+// enter waits until no other goroutine fetches content.
+func (s *Source) enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case s.turn <- struct{}{}:
+		return func() { <-s.turn }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for another fetch of the same source: %w", ctx.Err())
+	}
 }
 
 func (s *Source) gathering(remote *remote, tip tip) *gathering {

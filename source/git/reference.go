@@ -77,13 +77,14 @@ func (c *chooser) prefixes() []string {
 	return []string{"HEAD", c.prefix}
 }
 
-// needsNone reports whether a revision is current without asking, which a commit that nothing else names always is.
-func (c *chooser) needsNone(known source.Revision) bool {
+// needsNone reports whether a revision is current without asking, which a commit that nothing else names always is, and
+// returns its tip.
+func (c *chooser) needsNone(known source.Revision) (tip, bool) {
 	if c.commit == "" || c.prefix != "HEAD" {
-		return false
+		return tip{}, false
 	}
 	commit, err := object.ParseHash(c.commit)
-	return err == nil && known.Current(revision("", commit))
+	return tip{want: commit, commit: commit, pinned: true}, err == nil && known.Current(revision("", commit))
 }
 
 // choose returns the tip. A commit alone needs no reference.

@@ -2,6 +2,7 @@ package git
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/git/internal/object"
 	"github.com/gitopskit/gitopskit/source/git/internal/signature"
+	"github.com/gitopskit/gitopskit/source/git/internal/wire"
 )
 
 // A Verification says which signatures have to be there, and by which keys; the zero value wants none. What was verified is
@@ -50,6 +52,65 @@ func newVerifier(v Verification) (*verifier, error) {
 		return nil, fmt.Errorf("Options.Verify: %w", err)
 	}
 	return made, nil
+}
+
+// hasVerified reports whether the source has found the tip signed, or is not to look.
+func (s *Source) hasVerified(t tip) bool {
+	if !s.verifier.commit && !s.verifier.tag || s.latest(t) != nil {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.verified.commit == t.commit && (!s.verifier.tag || s.verified.want == t.want)
+}
+
+// confirm verifies a tip that the caller knows, unless the source has done so: that it is known says not that whoever
+// fetched it wanted the same signatures.
+func (s *Source) confirm(ctx context.Context, remote *remote, tip tip) error {
+	if s.hasVerified(tip) {
+		return nil
+	}
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if s.hasVerified(tip) {
+		return nil // by another goroutine meanwhile
+	}
+	g := s.gathering(remote, tip)
+	unlock, err := g.repository.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := g.confirm(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.verified = tip
+	s.mu.Unlock()
+	return nil
+}
+
+// confirm asks for what is signed alone. A server without filters sends all that comes with it, which is kept.
+func (g *gathering) confirm(ctx context.Context) error {
+	if err := g.verifier.unsignable(g.tip); err != nil {
+		return err
+	}
+	if !g.hasTip() && g.remote.filters() {
+		err := g.bring(ctx, wire.Request{Wants: []object.Hash{g.tip.want}, Depth: 1, Filter: treeNone}, g.tip.pinned)
+		if err != nil && !refused(err) {
+			return err
+		}
+	}
+	if !g.hasTip() {
+		clear(g.fresh)
+		_, err := g.gather(ctx)
+		return err
+	}
+	_, err := g.verifier.verify(g.tip, g.find)
+	return err
 }
 
 // unsignable returns why what is chosen cannot have the signature that is wanted, before anything of it is fetched.
