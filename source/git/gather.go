@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"slices"
 
@@ -302,7 +303,7 @@ func (g *gathering) room() source.Limits {
 		limits.MaxBytes -= int64(o.Size())
 	}
 	limits.MaxBytes = max(limits.MaxBytes, 1) // zero would be the default
-	if rest := int64(limits.MaxFiles)*4 - int64(len(g.fresh)); rest < int64(limits.MaxFiles) {
+	if rest := min(int64(limits.MaxFiles), math.MaxInt64/4)*4 - int64(len(g.fresh)); rest < int64(limits.MaxFiles) {
 		limits.MaxFiles = int(max(rest, 1))
 	}
 	return limits
