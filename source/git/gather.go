@@ -104,8 +104,8 @@ func (g *gathering) remember(ctx context.Context, w *walk) {
 		g.keepTags(w.needed)
 	}
 	err := g.repository.Add(ctx, cache.Record{Commit: g.tip.commit, Scope: g.scopeKey()}, w.needed)
-	if err != nil && g.opts.OnCacheError != nil && ctx.Err() == nil {
-		g.opts.OnCacheError(&source.Error{Op: "keeping objects of", Origin: g.String(), Err: err})
+	if err != nil && ctx.Err() == nil {
+		g.tell("keeping objects of", err)
 	}
 }
 

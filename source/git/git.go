@@ -232,7 +232,7 @@ func (s *Source) gathering(remote *remote, tip tip) *gathering {
 
 // locked gathers while nobody else fetches from the repository.
 func (g *gathering) locked(ctx context.Context) (*walk, error) {
-	unlock, err := g.repository.Lock(ctx)
+	unlock, err := g.lock(ctx)
 	if err != nil {
 		return nil, err
 	}

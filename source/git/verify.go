@@ -79,7 +79,7 @@ func (s *Source) confirm(ctx context.Context, remote *remote, tip tip) error {
 		return nil // by another goroutine meanwhile
 	}
 	g := s.gathering(remote, tip)
-	unlock, err := g.repository.Lock(ctx)
+	unlock, err := g.lock(ctx)
 	if err != nil {
 		return err
 	}

@@ -86,11 +86,11 @@ const (
 // will say so, and nobody adds anything that a lock would be for.
 func (f *folder) lock(ctx context.Context, name string) (unlock func(), err error) {
 	if ctx.Err() != nil {
-		return nil, waiting(ctx)
+		return nil, f.waiting(ctx)
 	}
 	release, err := f.locks.lock(ctx, name)
 	if err != nil {
-		return nil, err
+		return nil, f.waiting(ctx)
 	}
 	gone := 0
 	for wait := time.Millisecond; ; wait = min(2*wait, longestWait) {
@@ -109,9 +109,13 @@ func (f *folder) lock(ctx context.Context, name string) (unlock func(), err erro
 		case <-time.After(wait):
 		case <-ctx.Done():
 			release()
-			return nil, waiting(ctx)
+			return nil, f.waiting(ctx)
 		}
 	}
+}
+
+func (f *folder) waiting(ctx context.Context) error {
+	return fmt.Errorf("the cache folder %q: %w", f.dir, waiting(ctx))
 }
 
 // tryLock returns the file that holds the lock until it is closed, or nil if another process has it.
