@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/gitopskit/gitopskit/source"
@@ -43,6 +44,9 @@ func NewCache(opts CacheOptions) *Cache { return &Cache{objects: cache.Memory(op
 // wait for up to Options.StallTimeout, since the one may be suspended or slow; then they tell Options.OnCacheError, and
 // fetch without the cache.
 func OpenCache(dir string, opts CacheOptions) (*Cache, error) {
+	if dir == "" { // which would be the working folder
+		return nil, &source.Error{Op: "opening the cache", Err: errors.New("the folder's name is empty")}
+	}
 	objects, err := cache.Folder(dir, opts.maxBytes())
 	if err != nil {
 		return nil, &source.Error{Op: "opening the cache", Origin: dir, Err: err}

@@ -60,3 +60,10 @@ func TestALockThatIsKeptStopsNobody(t *testing.T) {
 		t.Errorf("%d packs were asked for, and was told %v", got, told)
 	}
 }
+
+func TestACacheNeedsAFolder(t *testing.T) {
+	cache, err := git.OpenCache("", git.CacheOptions{})
+	if checkError(t, err, nil, "opening the cache: the folder's name is empty"); cache != nil {
+		t.Error("there is a cache")
+	}
+}
