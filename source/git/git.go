@@ -109,15 +109,22 @@ func (s *Source) String() string { return source.RedactURL(s.url.String()) }
 // Fetch implements [source.Source]. If known is current, that costs one request, and none where only a commit is asked for.
 // With Options.Verify set, a revision that this Source has not verified yet is verified first, for which the signed objects
 // are fetched: somebody else may have fetched it unverified.
+//
+// The errors are of type [*source.Error]. Where the server is busy, fails, stalls or is not reached, there is a
+// [*source.TemporaryError] in them.
 func (s *Source) Fetch(ctx context.Context, known source.Revision) (*source.Snapshot, error) {
 	snapshot, err := s.fetch(ctx, known)
 	if err == nil || err == source.ErrNotModified {
 		return snapshot, err
 	}
-	if ended := endOf(ctx); ended != nil && !errors.Is(err, ended) {
+	ended := endOf(ctx)
+	if ended != nil && !errors.Is(err, ended) {
 		err = fmt.Errorf("%w: %w", ended, err)
 	}
-	return nil, &source.Error{Op: "fetching", Origin: s.String(), Err: s.transport.Clean(err)}
+	if err = s.transport.Clean(err); ended == nil && isTemporary(err) {
+		err = &source.TemporaryError{Err: err}
+	}
+	return nil, &source.Error{Op: "fetching", Origin: s.String(), Err: err}
 }
 
 // endOf is the context's error. To connect ends with the deadline itself, which may be a moment before the context does.

@@ -18,6 +18,9 @@ func refused(err error) bool {
 			return false
 		}
 	}
+	if busy := new(source.TemporaryError); errors.As(err, &busy) && busy.After > 0 {
+		return false
+	}
 	return !errors.Is(err, errCut) && !errors.As(err, new(*pack.FormatError))
 }
 

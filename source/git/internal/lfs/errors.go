@@ -54,6 +54,15 @@ func (e *answerError) Is(target error) bool {
 	return false
 }
 
+// As tells of servers that are busy or fail.
+func (e *answerError) As(target any) bool {
+	temporary, ok := target.(**source.TemporaryError)
+	if ok = ok && (e.code == http.StatusTooManyRequests || e.code >= 500); ok {
+		*temporary = &source.TemporaryError{Err: e}
+	}
+	return ok
+}
+
 // batchRefused is for the answers to a batch request. A repository that Git just read is there, so it is LFS that is not.
 func batchRefused(code int, where string) error {
 	switch code {

@@ -8,10 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gitopskit/gitopskit/source"
 )
@@ -200,24 +203,32 @@ func (s *Session) exchange(ctx context.Context, q question) (*http.Response, err
 // ErrBusy means that the server wants to be asked later.
 var ErrBusy = errors.New("the server is busy")
 
-// judge does not read what the server has to say: it is written for browsers, may be endless, and may repeat the request.
+// judge returns why an answer is not of the kind that is wanted, with the server's own words.
 func (s *Session) judge(response *http.Response, want string) error {
 	code := response.StatusCode
 	answer := fmt.Sprintf("the server answers %d %s", code, http.StatusText(code))
-	switch code {
-	case http.StatusOK:
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Errorf("%w: %s", source.ErrUnauthorized, answer)
-	case http.StatusNotFound, http.StatusGone:
-		return fmt.Errorf("repository: %w: %s", source.ErrNotFound, answer)
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return fmt.Errorf("%w: %s", ErrBusy, answer)
-	default:
-		return errors.New(answer)
-	}
 	got := response.Header.Get("Content-Type")
-	if got == want {
+	if code == http.StatusOK && got == want {
 		return nil
+	}
+	said := ""
+	if code != http.StatusOK { // else it is a file, such as a list of references for clients without a protocol
+		said = s.said(response)
+	}
+	switch {
+	case code == http.StatusOK:
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		return fmt.Errorf("%w: %s%s", source.ErrUnauthorized, answer, said)
+	case code == http.StatusNotFound, code == http.StatusGone:
+		return fmt.Errorf("repository: %w: %s%s", source.ErrNotFound, answer, said)
+	case code == http.StatusTooManyRequests, code >= 500:
+		err := errors.New(answer + said)
+		if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable {
+			err = fmt.Errorf("%w: %w", ErrBusy, err)
+		}
+		return &source.TemporaryError{After: retryAfter(response.Header.Get("Retry-After"), time.Now()), Err: err}
+	default:
+		return errors.New(answer + said)
 	}
 	err := fmt.Errorf("there is no Git repository that is served by Git's smart protocol: the server answers %s",
 		s.site.secrets.quote(got))
@@ -225,4 +236,33 @@ func (s *Session) judge(response *http.Response, want string) error {
 		err = fmt.Errorf("%w, a page for browsers; where that is a login page, credentials are missing or wrong", err)
 	}
 	return err
+}
+
+// maxSaid is how much is read, and told, of what a server says along with a status.
+const maxSaid = 200
+
+// said is the first line of an answer in plain text. Another one is for browsers and programs. It may be endless, and may
+// repeat the request.
+func (s *Session) said(response *http.Response) string {
+	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); kind != "text/plain" {
+		return ""
+	}
+	text, _ := io.ReadAll(io.LimitReader(response.Body, maxSaid)) // what there is of it
+	line, _, _ := strings.Cut(strings.TrimLeft(string(text), " \t\r\n"), "\n")
+	if strings.TrimSpace(line) == "" {
+		return ""
+	}
+	return ": the server says " + s.site.secrets.quote(line)
+}
+
+// retryAfter reads a header that has seconds or a date. What is not understood is zero.
+func retryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
+		return time.Duration(max(seconds, 0)) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return max(at.Sub(now), 0)
 }
