@@ -55,6 +55,7 @@ func configure(repository string, opts Options) (*Source, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
+	opts = opts.own()
 	u, user, err := parseURL(repository)
 	if err != nil {
 		return nil, err
@@ -163,7 +164,7 @@ func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snap
 		return nil, err
 	}
 	snapshot := source.NewSnapshot(content.files, now)
-	snapshot.Signatures = slices.Clone(content.signatures) // the next one gets them, too
+	snapshot.Signatures = slices.Clone(content.signatures) // the content is for others, too
 	return snapshot, nil
 }
 

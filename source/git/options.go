@@ -1,6 +1,7 @@
 package git
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -142,6 +143,14 @@ func (o Options) namesTag() bool {
 		return strings.HasPrefix(o.Reference, "refs/tags/")
 	}
 	return o.SemVer+o.Tag != ""
+}
+
+// own returns the options with bytes of their own: the caller may wipe its keys.
+func (o Options) own() Options {
+	for _, b := range []*[]byte{&o.PrivateKey, &o.Passphrase, &o.KnownHosts, &o.CA, &o.ClientCertificate, &o.ClientKey} {
+		*b = bytes.Clone(*b)
+	}
+	return o
 }
 
 func (o Options) hasCredentials() bool {
