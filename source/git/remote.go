@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/git/internal/object"
@@ -23,9 +24,13 @@ type remote struct {
 	*Source
 	conn  transport.Conn
 	refs  *wire.Advertisement
-	spent bool  // the stream answers no more
-	left  int64 // of Limits.MaxBytes
+	spent bool      // the stream answers no more
+	since time.Time // when it was opened
+	left  int64     // of Limits.MaxBytes
 }
+
+// longWait is more than there is between the list and the first request, unless another fetch goes first.
+const longWait = 100 * time.Millisecond
 
 // connect lists the references.
 func (s *Source) connect(ctx context.Context) (*remote, error) {
@@ -49,7 +54,7 @@ func (r *remote) open(ctx context.Context, keep func(string) bool) error {
 	if err != nil {
 		return err
 	}
-	r.conn, r.spent = conn, false
+	r.conn, r.spent, r.since = conn, false, time.Now()
 	if err = r.list(ctx, keep); err != nil {
 		r.close()
 		return fmt.Errorf("listing the references: %w", err)
@@ -117,7 +122,12 @@ func (r *remote) filters() bool {
 // the objects that were complete.
 func (r *remote) pack(ctx context.Context, n need) (object.Set, []object.Hash, error) {
 	version := r.version(n)
+	waited := !r.spent && r.conn != nil && !r.conn.Stateless() && time.Since(r.since) > longWait
 	objects, shallow, err := r.ask(ctx, n, version)
+	if err != nil && waited && refused(err) { // the server may have hung up long ago
+		version = r.version(n)
+		objects, shallow, err = r.ask(ctx, n, version)
+	}
 	if err == nil && version != r.refs.Version {
 		r.grant(refusesV2)
 	}
