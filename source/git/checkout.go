@@ -240,8 +240,8 @@ func (w *walk) entry(folder string, e object.Entry, rules source.IgnoreRules, de
 	return w.blob(name, e)
 }
 
-// count counts an entry that is wanted. What is no file in the end, such as a folder with nothing in it, is not to count; but
-// the same few trees inside each other can be a billion entries without one file.
+// count counts an entry that is wanted. What is no file in the end, such as a folder with nothing in it, is in no limit on
+// files; but the same few trees inside each other can be a billion entries without one file.
 func (w *walk) count() error {
 	w.entries++
 	most, files := w.opts.Limits.MaxFiles, w.files.Len()+w.later

@@ -292,9 +292,9 @@ func (g *gathering) bring(ctx context.Context, q wire.Request, hashes bool) erro
 }
 
 // room is what the limits leave for one more pack: those that came before are in memory too. Packs have what is no file of
-// the content, such as folders, and what is outside or ignored where the server does not filter: the walk holds the content
-// against limits that are lower than the defaults. Packs without blobs have folders that are not wanted, so that all together
-// may have more objects than one.
+// the content, such as folders, and what is outside or ignored where the server does not filter: where limits are lower than
+// the defaults, only the walk holds the content against them. Packs without blobs have folders that are not wanted, so that
+// all together may have more objects than one.
 func (g *gathering) room() source.Limits {
 	limits := g.opts.Limits
 	limits.MaxFiles = max(limits.MaxFiles, source.DefaultMaxFiles)

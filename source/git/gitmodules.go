@@ -58,8 +58,8 @@ func parseModules(text []byte) (map[string]*moduleEntry, error) {
 	return byPath, nil
 }
 
-// parseConfig reads Git's configuration syntax and tells each key and its value, in their order, and before them the section,
-// as "section.subsection". All but the subsection is in lower case. A key without a value has an empty one.
+// parseConfig reads Git's configuration syntax and tells each key and its value, in their order, with the section that they
+// are in, as "section.subsection". All but the subsection is in lower case. A key without a value has an empty one.
 func parseConfig(text []byte, tell func(section, key, value string)) error {
 	p := &configParser{text: bytes.TrimPrefix(text, []byte("\uFEFF")), line: 1}
 	if bytes.IndexByte(text, 0) >= 0 || !p.parse(tell) {

@@ -15,7 +15,8 @@ func TestOptionsMayBeWiped(t *testing.T) {
 	key := authKey(t)
 	repo := testbed.GitWith(t, testbed.GitOptions{User: "reader", AuthorizedKeys: key.public()})
 	hash := commit(t, repo, map[string][]byte{"a": []byte("1")})
-	opts := git.Options{PrivateKey: key.private("hunter2"), Passphrase: []byte("hunter2"), KnownHosts: repo.KnownHosts(), Paths: []string{"a"}}
+	opts := git.Options{PrivateKey: key.private("hunter2"), Passphrase: []byte("hunter2"), KnownHosts: repo.KnownHosts(),
+		Paths: []string{"a"}}
 	before := bytes.Clone(opts.KnownHosts)
 	s := newSource(t, strings.Replace(repo.SSHURL(), "//", "//reader@", 1), opts)
 	clear(opts.PrivateKey)

@@ -24,8 +24,8 @@ func refused(err error) bool {
 	return !errors.Is(err, errCut) && !errors.As(err, new(*pack.FormatError))
 }
 
-// Refusals are what a server does not do, so that it is asked no more. That something failed is no sign of it, until less was
-// asked for and came; and since connections break, too, it takes a second time, with no success in between.
+// Refusals are what a server does not do, so that it is asked no more. That something failed is no sign of it, until less
+// was asked for and came; and since connections break, too, it takes a second time, with no success in between.
 type refusals uint8
 
 const (
