@@ -74,10 +74,5 @@ func certificateTemplate(name string) *x509.Certificate {
 
 // ClientPEM is the certificate of [GitServer.ClientCertificate] and its key, both as PEM.
 func (s *GitServer) ClientPEM() (certificate, key []byte, err error) {
-	der, err := x509.MarshalPKCS8PrivateKey(s.ClientCertificate.PrivateKey)
-	if err != nil {
-		return nil, nil, err
-	}
-	certificate = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.ClientCertificate.Certificate[0]})
-	return certificate, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+	return pairPEM(s.ClientCertificate)
 }

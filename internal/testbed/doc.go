@@ -3,13 +3,14 @@
 //
 //	config := testbed.Kubernetes(t)  // *rest.Config of a cluster that this test process shares
 //	bucket := testbed.S3(t)          // a fresh bucket, and who may use it
+//	bucket := testbed.MinIO(t)       // the same of a server with users, temporary credentials and clients' keys
 //	repo := testbed.Git(t)           // a fresh repository, over HTTP, HTTPS and SSH
 //
-// The three are made of [StartKubernetes], [StartS3] and [StartGit], which need no test.
+// They are made of [StartKubernetes], [StartS3], [StartMinIO] and [StartGit], which need no test.
 //
-// Kubernetes and S3 are programs of nested modules, controlplane and s3server. Each is built on first use, under a file
-// lock, with a line on standard error that says so, and is kept in the user's cache folder by a hash of what it is built
-// from. A server ends with the process that started it, also when that process is killed, and leaves no file behind.
-// The variable GITOPSKIT_TEST_KUBECONFIG names a kubeconfig whose cluster is used instead of one of our own; tests create
-// and delete objects in it.
+// Kubernetes, S3 and MinIO are programs of nested modules, controlplane, s3server and minio. Each is built on first use,
+// under a file lock, with a line on standard error that says so, and is kept in the user's cache folder by a hash of what it
+// is built from. A server ends with the process that started it, also when that process is killed, and leaves no file
+// behind. The variable GITOPSKIT_TEST_KUBECONFIG names a kubeconfig whose cluster is used instead of one of our own; tests
+// create and delete objects in it.
 package testbed

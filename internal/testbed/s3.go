@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"net"
+	"slices"
 	"sync"
 	"testing"
 
@@ -11,29 +15,80 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// An S3Server is a running S3 server over plain HTTP, with one account.
+// An S3Server is a running S3 server, reached in three ways, with one account.
 type S3Server struct {
-	Endpoint             string // host:port
+	Endpoint             string // host:port, plain HTTP
+	SecureEndpoint       string // host:port, HTTPS
+	MutualEndpoint       string // host:port, HTTPS that insists on a certificate that ClientCertificate is one of
 	AccessKey, SecretKey string
-	Client               *minio.Client
-	child                *child
+	Client               *minio.Client   // over plain HTTP
+	SecureClient         *minio.Client   // over HTTPS
+	CA                   []byte          // PEM, of the certificates of HTTPS
+	ClientCertificate    tls.Certificate // one that MutualEndpoint takes
+
+	authority *authority
+	issuer    *issuer // MinIO's
+	users     string  // where to make users of MinIO
+	child     *child
+	closers   []func() error // of what is beside the child
 }
 
 // Close ends the server and removes its files. The end of this process does the same.
-func (s *S3Server) Close() error { return s.child.close() }
+func (s *S3Server) Close() error {
+	var errs []error
+	for _, c := range slices.Backward(s.closers) {
+		errs = append(errs, c())
+	}
+	if s.child != nil {
+		errs = append(errs, s.child.close())
+	}
+	return errors.Join(errs...)
+}
+
+// newS3Server returns a server that has keys and certificates, and does not run.
+func newS3Server() (*S3Server, error) {
+	authority, err := newAuthority()
+	if err != nil {
+		return nil, err
+	}
+	return &S3Server{
+		AccessKey: rand.Text(), SecretKey: rand.Text(), authority: authority, CA: authority.pem, ClientCertificate: authority.client,
+	}, nil
+}
 
 // StartS3 starts an S3 server with random keys.
 func StartS3(ctx context.Context) (*S3Server, error) {
 	p := program{folder: "s3server", title: "an S3 server", expect: "about a minute on two cores", ldflags: "-s -w"}
-	s := &S3Server{AccessKey: rand.Text(), SecretKey: rand.Text()}
+	s, err := newS3Server()
+	if err != nil {
+		return nil, err
+	}
 	var ready struct{ Address string }
-	var err error
 	if s.child, err = startChild(ctx, p, &ready, []string{"SECRET_KEY=" + s.SecretKey}, "-access-key", s.AccessKey); err != nil {
 		return nil, err
 	}
 	s.Endpoint = ready.Address
-	s.Client, err = minio.New(s.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""), Region: "us-east-1"})
-	return s, err
+	dial := func() (net.Conn, error) { return net.Dial("tcp", ready.Address) }
+	err = errors.Join(s.relay(&s.SecureEndpoint, s.authority.serverConfig(false), dial), s.connect(dial))
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// connect makes what both kinds of server have.
+func (s *S3Server) connect(dial func() (net.Conn, error)) (err error) {
+	if err := s.relay(&s.MutualEndpoint, s.authority.serverConfig(true), dial); err != nil {
+		return err
+	}
+	creds := credentials.NewStaticV4(s.AccessKey, s.SecretKey, "")
+	if s.Client, err = minio.New(s.Endpoint, &minio.Options{Creds: creds, Region: "us-east-1"}); err != nil {
+		return err
+	}
+	s.SecureClient, err = minio.New(s.SecureEndpoint, &minio.Options{
+		Creds: creds, Region: "us-east-1", Secure: true, Transport: s.Transport(),
+	})
+	return err
 }
 
 // A Bucket is a bucket of an [S3Server], and how to change it.
@@ -59,6 +114,11 @@ func (b *Bucket) Put(ctx context.Context, key string, body []byte) error {
 // Remove deletes the object under a key.
 func (b *Bucket) Remove(ctx context.Context, key string) error {
 	return b.Client.RemoveObject(ctx, b.Name, key, minio.RemoveObjectOptions{})
+}
+
+// EnableVersions has the bucket keep what is overwritten and deleted from now on.
+func (b *Bucket) EnableVersions(ctx context.Context) error {
+	return b.Client.EnableVersioning(ctx, b.Name)
 }
 
 var sharedS3 struct {

@@ -56,8 +56,8 @@ func main() {
 }
 
 func run(ctx context.Context, announce io.Writer, dir, access, secret string) error {
-	data, iam, sidecar := filepath.Join(dir, "data"), filepath.Join(dir, "iam"), filepath.Join(dir, "meta")
-	for _, d := range []string{data, iam, sidecar} {
+	data, iam, sidecar, versions := filepath.Join(dir, "data"), filepath.Join(dir, "iam"), filepath.Join(dir, "meta"), filepath.Join(dir, "versions")
+	for _, d := range []string{data, iam, sidecar, versions} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func run(ctx context.Context, announce io.Writer, dir, access, secret string) er
 	if err != nil {
 		return err
 	}
-	backend, err := posix.New(data, metadata, posix.PosixOpts{SideCarDir: sidecar})
+	backend, err := posix.New(data, metadata, posix.PosixOpts{SideCarDir: sidecar, VersioningDir: versions})
 	if err != nil {
 		return err
 	}
