@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
 )
 
@@ -57,8 +58,8 @@ func (s *S3Server) startMinIO(ctx context.Context) error {
 	return errors.Join(s.relay(&s.Endpoint, nil, dial), s.connect(dial))
 }
 
-// An Account is a pair of keys.
-type Account struct{ AccessKey, SecretKey string }
+// An Account is a pair of keys, with a token where they are temporary.
+type Account struct{ AccessKey, SecretKey, SessionToken string }
 
 // A Statement of a policy, in Amazon's words.
 type Statement struct {
@@ -98,6 +99,23 @@ func Policy(statements ...Statement) ([]byte, error) {
 func (s *S3Server) AddUser(ctx context.Context, statements ...Statement) (Account, error) {
 	account := Account{AccessKey: rand.Text(), SecretKey: rand.Text()}
 	return account, s.postUser(ctx, account, statements)
+}
+
+// Temporary returns credentials of the root account's that may do what the statements allow, and nothing else. They are good
+// for an hour, and cost little: to make a user costs a second of computing, for MinIO protects the keys on their way.
+func (s *S3Server) Temporary(statements ...Statement) (Account, error) {
+	policy, err := Policy(statements...)
+	if err != nil {
+		return Account{}, err
+	}
+	role, err := credentials.NewSTSAssumeRole("http://"+s.Endpoint, credentials.STSAssumeRoleOptions{
+		AccessKey: s.AccessKey, SecretKey: s.SecretKey, Policy: string(policy), Location: "us-east-1",
+	})
+	if err != nil {
+		return Account{}, err
+	}
+	value, err := role.GetWithContext(&credentials.CredContext{Client: http.DefaultClient})
+	return Account{value.AccessKeyID, value.SecretAccessKey, value.SessionToken}, err
 }
 
 // Token makes a token of a web identity, which MinIO knows, that may do what the statements allow, and nothing else. It is good for an hour.

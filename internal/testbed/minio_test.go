@@ -109,17 +109,7 @@ func TestMinIOKnowsUsersAndTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	role, err := b.AddUser(t.Context(), b.Allow("s3:GetObject", "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	policy, err := Policy(only)
-	if err != nil {
-		t.Fatal(err)
-	}
-	assumed, err := credentials.NewSTSAssumeRole("http://"+b.Endpoint, credentials.STSAssumeRoleOptions{
-		AccessKey: role.AccessKey, SecretKey: role.SecretKey, Policy: string(policy), Location: "us-east-1",
-	})
+	temporary, err := b.Temporary(only)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +124,9 @@ func TestMinIOKnowsUsersAndTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, creds := range map[string]*credentials.Credentials{
-		"user": credentials.NewStaticV4(user.AccessKey, user.SecretKey, ""), "role": assumed, "token": identity,
+		"user":  credentials.NewStaticV4(user.AccessKey, user.SecretKey, ""),
+		"role":  credentials.NewStaticV4(temporary.AccessKey, temporary.SecretKey, temporary.SessionToken),
+		"token": identity,
 	} {
 		c, err := minio.New(b.Endpoint, &minio.Options{Creds: creds, Region: "us-east-1"})
 		if err != nil {

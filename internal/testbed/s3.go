@@ -86,7 +86,7 @@ func (s *S3Server) connect(dial func() (net.Conn, error)) (err error) {
 		return err
 	}
 	s.SecureClient, err = minio.New(s.SecureEndpoint, &minio.Options{
-		Creds: creds, Region: "us-east-1", Secure: true, Transport: s.Transport(),
+		Creds: creds, Region: "us-east-1", Secure: true, Transport: s.Transport(), TrailingHeaders: true, // for checksums
 	})
 	return err
 }

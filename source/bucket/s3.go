@@ -76,15 +76,16 @@ func (d *s3) Get(ctx context.Context, o Object) (io.ReadCloser, error) {
 	}
 	// Go's transport would decompress what is stored with Content-Encoding: gzip.
 	options.Set("Accept-Encoding", "identity")
-	// GetObjectOptions.Checksum does this too, and then minio-go sums up some of the content, once more than is needed.
+	// The options' Checksum would have minio-go check as well, with an error of its own that says less.
 	options.Set("X-Amz-Checksum-Mode", "ENABLED")
 	stream, info, header, err := d.client.GetObject(context.WithValue(ctx, callKey{}, c), d.bucket, o.Key, options)
-	if answer := (minio.ErrorResponse{}); errors.As(err, &answer) && (answer.StatusCode == http.StatusPreconditionFailed ||
+	answer := minio.ErrorResponse{}
+	if errors.As(err, &answer) && (answer.StatusCode == http.StatusPreconditionFailed ||
 		answer.Code == minio.NoSuchKey || answer.Code == minio.NoSuchVersion) {
 		return nil, ErrMoved
 	}
 	if err != nil {
-		return nil, d.describe(ctx, c, err)
+		return nil, d.suspectKey(answer, d.describe(ctx, c, err))
 	}
 	if strings.Trim(info.ETag, `"`) != o.ETag {
 		_ = stream.Close()
@@ -138,6 +139,19 @@ func (d *s3) describe(ctx context.Context, c *call, err error) error {
 		return c.temporary(errors.New(said))
 	}
 	return errors.New(said)
+}
+
+// suspectKey says which option to look at where an object may be refused for how it is encrypted. Stores answer the same to
+// a wrong key as to somebody without permission.
+func (d *s3) suspectKey(answer minio.ErrorResponse, err error) error {
+	invalid := answer.StatusCode == http.StatusBadRequest && answer.Code == "InvalidRequest"
+	switch {
+	case d.encryption == nil && invalid:
+		return fmt.Errorf("perhaps it is encrypted with a key of the client's, which Options.CustomerKey is for: %w", err)
+	case d.encryption != nil && (invalid || answer.StatusCode == http.StatusForbidden):
+		return fmt.Errorf("perhaps it is not encrypted with Options.CustomerKey: %w", err)
+	}
+	return err
 }
 
 func (d *s3) elsewhere(region string) string {
