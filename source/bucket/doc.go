@@ -35,6 +35,14 @@
 // A bucket without any object under the prefix that is not ignored is [source.ErrNotFound] and not an empty snapshot, for what
 // follows from an empty one is that everything gets removed.
 //
+// # Caches
+//
+// A Source keeps the content of its last snapshot in memory. With Options.Cache, what it does not have is looked for there
+// before it is read: several sources, one after the other or at once, read an object once. That of [NewCache] is in memory;
+// that of [OpenCache] is a folder, which processes share and which outlives them, and where objects of more than a megabyte
+// are instead of in memory. A folder that is full, damaged or gone costs requests and no more; Options.OnCacheError is told.
+// Who shares a Cache shares what it has: see [Cache].
+//
 // # What goes wrong
 //
 // Requests that the network or the store failed are sent up to three times; an answer's Retry-After is obeyed up to

@@ -39,7 +39,7 @@ type KeepError struct {
 
 // Error implements error.
 func (e *KeepError) Error() string {
-	return fmt.Sprintf("keeping content in the cache folder %q: %v", e.Dir, e.Err)
+	return fmt.Sprintf("the cache folder %q: %v", e.Dir, e.Err)
 }
 
 // Unwrap returns Err.

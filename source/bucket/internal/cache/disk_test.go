@@ -57,7 +57,7 @@ func TestDiskFullHalfWay(t *testing.T) {
 	c := openFolder(t, dir, 1<<30)
 	for _, size := range []int{100, smallBytes + 1} {
 		content := contentOf("a", size)
-		d, err := c.begin(t.Context(), int64(size))
+		d, err := c.begin(t.Context(), keyOf("a"), int64(size))
 		must(t, err)
 		_ = d.file.Close()
 		if d.file, err = os.Open(filepath.Join(dir, d.name)); err != nil { // nothing can be written to this one

@@ -23,7 +23,7 @@ import (
 // removes that name the Body is lost, which it says when it is read. What is held in one of these ways and is not in the
 // cache any more does not count.
 //
-// The folder has files of five kinds: content, by its key in hexadecimal digits; temp-, which is being written; owner-, which
+// The folder has files of five kinds: content, by its key in hexadecimal digits; temp-, content on its way; owner-, which
 // says that a process lives, and pin-, which is a second name; and the lock, with the sum of all bytes. Whatever else is
 // there stays as it is.
 func Folder(dir string, maxBytes int64) (Cache, error) {
@@ -114,7 +114,7 @@ func (f *folder) Put(ctx context.Context, key Key, size int64, r io.Reader) (*Bo
 			return nil, err
 		}
 	}
-	d, err := f.begin(ctx, size)
+	d, err := f.begin(ctx, key, size)
 	if err == nil {
 		defer d.end()
 		if body == nil {
@@ -146,17 +146,17 @@ type draft struct {
 	*folder
 	root *os.Root
 	file *os.File // nil: somebody else has it now
-	name string   // empty: it has its own name now
+	name string   // empty: the file is complete
 }
 
 // begin returns a draft of a file for size bytes of content.
-func (f *folder) begin(ctx context.Context, size int64) (*draft, error) {
+func (f *folder) begin(ctx context.Context, key Key, size int64) (*draft, error) {
 	root, err := f.open()
 	if err != nil {
 		return nil, err
 	}
 	d := &draft{folder: f, root: root}
-	if d.file, d.name, err = f.reserve(ctx, root, headerBytes+size); err != nil {
+	if d.file, d.name, err = f.reserve(ctx, root, key, headerBytes+size); err != nil {
 		_ = root.Close()
 		return nil, err
 	}
@@ -176,19 +176,20 @@ func (d *draft) end() {
 
 // keep writes content that is in memory.
 func (d *draft) keep(key Key, body *Body) error {
-	if _, err := d.file.WriteAt(body.bytes, headerBytes); err != nil {
-		return err
-	}
-	return d.publish(header{key, body.size, sha256.Sum256(body.bytes)})
+	h := header{key, body.size, sha256.Sum256(body.bytes)}
+	return d.publish(h, append(h.encode(), body.bytes...))
 }
 
-// publish gives a draft its name. Nothing waits for the disk, for what a power cut leaves does not match its sum.
-func (d *draft) publish(h header) error {
-	if _, err := d.file.WriteAt(h.encode(), 0); err != nil {
+// publish writes a file's beginning, and gives it its name. Nothing waits for the disk, for what a power cut leaves does not
+// match its sum.
+func (d *draft) publish(h header, beginning []byte) error {
+	if _, err := d.file.WriteAt(beginning, 0); err != nil {
 		return err
 	}
-	if err := d.root.Rename(d.name, h.key.name()); err != nil {
-		return err
+	if name := h.key.name(); name != d.name {
+		if err := d.root.Rename(d.name, name); err != nil {
+			return err
+		}
 	}
 	d.name = ""
 	return nil
@@ -211,7 +212,7 @@ func (d *draft) stream(key Key, size int64, r io.Reader) (*Body, error) {
 		return nil, err
 	}
 	h := header{key, size, [sha256.Size]byte(sum.Sum(nil))}
-	if err := d.publish(h); err != nil {
+	if err := d.publish(h, h.encode()); err != nil {
 		return nil, d.problem(err)
 	}
 	file := d.file

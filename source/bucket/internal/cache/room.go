@@ -30,9 +30,9 @@ func onDisk(bytes int64) int64 {
 	return (bytes + block - 1) / block * block
 }
 
-// reserve makes a temporary file, which has all its bytes from the beginning and so counts from the beginning. What was used
-// longest ago makes room for it.
-func (f *folder) reserve(ctx context.Context, root *os.Root, bytes int64) (*os.File, string, error) {
+// reserve makes a file, which has all its bytes from the beginning and so counts from the beginning. What was used longest
+// ago makes room for it.
+func (f *folder) reserve(ctx context.Context, root *os.Root, key Key, bytes int64) (*os.File, string, error) {
 	need := onDisk(bytes)
 	if need > f.maxBytes {
 		return nil, "", fmt.Errorf("%d bytes are more than the %d of CacheOptions.MaxBytes", need, f.maxBytes)
@@ -55,7 +55,7 @@ func (f *folder) reserve(ctx context.Context, root *os.Root, bytes int64) (*os.F
 		return nil, "", err
 	}
 	f.added += need
-	return createTemporary(root, bytes)
+	return create(root, key, bytes)
 }
 
 // enter waits until nobody else has the lock, in this process or, for a while, in another one.
@@ -134,14 +134,25 @@ func unique() string {
 	return hex.EncodeToString(random[:])
 }
 
-// createTemporary returns a file that is locked as long as it is open.
-func createTemporary(root *os.Root, bytes int64) (*os.File, string, error) {
-	name := temporary + unique()
-	file, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+// create returns a new file and its name. A small one has the key's name at once where that is free, for on many disks a
+// rename takes longer than all else. Whoever reads it too early takes it for damaged and removes it, which costs no more than
+// what it saved. Any other is temporary, and locked as long as it is open.
+func create(root *os.Root, key Key, bytes int64) (file *os.File, name string, err error) {
+	const flag = os.O_RDWR | os.O_CREATE | os.O_EXCL
+	name, err = key.name(), fs.ErrExist
+	if bytes <= headerBytes+smallBytes {
+		file, err = root.OpenFile(name, flag, 0o600)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		name = temporary + unique()
+		if file, err = root.OpenFile(name, flag, 0o600); err == nil {
+			_, err = flock.Try(file)
+		}
+	}
+	if file == nil {
 		return nil, "", err
 	}
-	if _, err = flock.Try(file); err == nil {
+	if err == nil {
 		err = file.Truncate(bytes)
 	}
 	if err != nil {
