@@ -10,6 +10,8 @@
 //	go run . kustomize -n 10,100,1000,5000 -runs 5,5,3,1 -work 'plain|overlay'
 //	go run . git                           fetches from repositories of up to 50,000 files
 //	go run . git -n 5000 -work 'full|path' smaller ones, and only these works
+//	go run . bucket                        fetches from buckets of up to 10,000 objects
+//	go run . bucket -n 1000 -aws /usr/bin/aws
 //
 // It is a module of its own, so that the peers never enter the library's go.mod.
 //
@@ -40,8 +42,8 @@
 //	{"area","work","who","n","size","ms","min_ms","requests","verbs","sent","received","peak_mib","ready_mib","runs"}
 //
 // where ms is the median; peak_mib is 0 where the system does not tell. A request with dryRun is of the verb "dry-run". In
-// the areas kustomize, which makes no requests, and git "objects" follows, the objects or the files, and "alone_ms" where
-// two builds ran side by side.
+// the areas kustomize, which makes no requests, git and bucket "objects" follows, the objects or the files, and "alone_ms"
+// where two builds ran side by side. A row with "missing" has no figures: it says why.
 //
 // # The area apply
 //
@@ -125,6 +127,30 @@
 //     the commit that is known and with the folder for a sparse checkout. It does not fetch into what is there, says nothing of
 //     what is new for a range, and takes an old commit out of the branch's history.
 //   - fluxcd/pkg/git memory: the same with its storage in memory.
+//
+// # The area bucket
+//
+// Objects are fetched from buckets of one S3 server, versitygw over plain HTTP. Server and fetched files are in memory, as in
+// the area git. n is the number of objects, of 2 KiB, in the bucket with many. With 10,000 the works are:
+//
+//   - first 1000: all of another bucket with 1,000.
+//   - first large: all of another one with 100 of 5 MiB.
+//   - first 10000: all, by one who has none.
+//   - unchanged: nothing has changed. One process of gitopskit or bare asks 5 times, and the median is the sample.
+//   - one changed: one object has changed since.
+//
+// What was fetched is compared with what was put, all of each, in every round; reading it is not measured. The round that
+// counts goes by way of a proxy: bytes are all that passed by TCP, and LIST is the GET of a bucket's page of keys.
+//
+//   - gitopskit: a Source and its Fetch, with its default of 16 objects at once and its content in memory. Where it knows what
+//     was there, it is one that has fetched it. It sums up all content, for the object's checksum and the MD5 that the ETag is.
+//   - bare: minio-go lists, and 16 at once get, into memory, with nothing checked. Where nothing has changed it only lists;
+//     where one has, it gets what has another ETag.
+//   - rclone: sync into a folder, with 32 transfers and checkers, --fast-list, and without the requests that it can do
+//     without: the time of an object is taken from the listing, and there is no HEAD and no question for the bucket.
+//   - aws: s3 sync --delete into a folder, with 32 requests at once, of a region that is given, without a look for metadata of
+//     a machine. Both programs know by size and time what they have in the folder. Their time is that of the whole process,
+//     and files count as the system's memory and not as theirs. A shim of a version manager is slow: -aws names another one.
 package main
 
 import (
