@@ -62,8 +62,9 @@ type CredentialRequest struct {
 }
 
 // A CredentialFunc gives credentials when they are needed. Several goroutines may call it at once, but one Source asks once
-// at a time, and keeps what it was given. Its errors should tell no secret; those of the functions of this package do not,
-// and wrap [source.ErrUnauthorized] where somebody was refused, and a [*TemporaryError] where the same call may succeed later.
+// at a time, and keeps what it was given. Its errors should tell no secret; those of the functions of this package do not.
+// They wrap [source.ErrUnauthorized] where somebody was refused, and a [*TemporaryError] where the same call may succeed
+// later.
 type CredentialFunc func(context.Context, CredentialRequest) (Credential, error)
 
 // Static gives the same credential always.

@@ -14,7 +14,8 @@ import (
 )
 
 // FromEnvironment is a [CredentialFunc]: it reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or else
-// MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or else MINIO_ROOT_USER and MINIO_ROOT_PASSWORD. That none of them is set is an error.
+// MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or else MINIO_ROOT_USER and MINIO_ROOT_PASSWORD. That none of them is set is an
+// error.
 func FromEnvironment(context.Context, CredentialRequest) (Credential, error) {
 	for _, names := range [][3]string{
 		{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"},

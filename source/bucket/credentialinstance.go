@@ -17,9 +17,9 @@ import (
 	"github.com/gitopskit/gitopskit/source"
 )
 
-// FromInstance is a [CredentialFunc]: it asks the metadata service of an EC2 instance (IMDSv2 only) for the credentials of the
-// instance's role. AWS_EC2_METADATA_SERVICE_ENDPOINT is another URL of that service than http://169.254.169.254. No proxy is
-// used.
+// FromInstance is a [CredentialFunc]: it asks the metadata service of an EC2 instance (IMDSv2 only) for the credentials of
+// the instance's role. AWS_EC2_METADATA_SERVICE_ENDPOINT is another URL of that service than http://169.254.169.254. No proxy
+// is used.
 func FromInstance(ctx context.Context, _ CredentialRequest) (Credential, error) {
 	base := strings.TrimSuffix(cmp.Or(os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT"), "http://169.254.169.254"), "/")
 	hidden := newSecrets()
@@ -58,8 +58,8 @@ func askInstance(ask func(method, path string, header ...string) (string, error)
 
 // FromContainer is a [CredentialFunc]: it asks the service that ECS and EKS Pod Identity name in a container's environment,
 // by AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI, with the token of
-// AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, which is read each time, or AWS_CONTAINER_AUTHORIZATION_TOKEN. Over plain HTTP only
-// the addresses of these services and loopback are asked. No proxy is used.
+// AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, which is read each time, or AWS_CONTAINER_AUTHORIZATION_TOKEN. Over plain HTTP
+// only the addresses of these services and loopback are asked. No proxy is used.
 func FromContainer(ctx context.Context, _ CredentialRequest) (Credential, error) {
 	c, err := askContainer(ctx, os.Getenv)
 	if err != nil {
@@ -106,7 +106,7 @@ func containerURL(environment func(string) string) (string, error) {
 	}
 	full := environment("AWS_CONTAINER_CREDENTIALS_FULL_URI")
 	if full == "" {
-		return "", errors.New("the environment has no AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI")
+		return "", errors.New("the environment has neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor _FULL_URI")
 	}
 	u, err := url.Parse(full)
 	switch {

@@ -16,9 +16,9 @@ import (
 	"github.com/gitopskit/gitopskit/source"
 )
 
-// A signingTransport signs requests with what a function gives, and signs and sends again, once, what is refused for that. It
-// signs here, for minio-go gives credentials no second chance, and asks for them apart from the caller's context. Requests
-// have no bodies.
+// A signingTransport signs requests with what a function gives, and signs and sends again, once, what is refused for that.
+// It signs here, for minio-go gives credentials no second chance, and asks for them apart from the caller's context.
+// Requests have no bodies.
 type signingTransport struct {
 	next   http.RoundTripper
 	keeper *keeper
@@ -52,8 +52,9 @@ func (t *signingTransport) RoundTrip(request *http.Request) (*http.Response, err
 	another, err := t.keeper.credential(ctx, &credential)
 	if err != nil {
 		_ = response.Body.Close()
-		return nil, &credentialError{fmt.Errorf("%w: the server answers %d %.100q: %w", source.ErrUnauthorized, response.StatusCode,
-			t.keeper.secrets.redact(code), err)}
+		code = t.keeper.secrets.redact(code)
+		err = fmt.Errorf("%w: the server answers %d %.100q: %w", source.ErrUnauthorized, response.StatusCode, code, err)
+		return nil, &credentialError{err}
 	}
 	if another.same(credential) {
 		return response, nil

@@ -50,8 +50,20 @@
 // before a failure is not read again by the next Fetch. Refusals, such as [source.ErrUnauthorized], are told at once, with the
 // key where they are about one.
 //
+// # Who asks
+//
+// Keys are static, or come from a [CredentialFunc]; without either, requests are not signed. Nothing is looked for unasked:
+// who wants the environment's keys or the instance's role says so by [FromEnvironment] or [FromInstance]. A Source asks its
+// function once for all that it reads, and keeps the answer until shortly before it expires. What the store refuses as
+// expired or unknown, even in the middle of a listing, is asked for once more, and the request is sent again.
+// [source.ErrUnauthorized] is what remains.
+//
+// Over plain http:// a signature does not reveal the secret key. It does not hide anything either: everybody on the way can
+// read the content, the keys' names and a session token, and can answer with other content.
+//
 // # Where it connects
 //
-// To the named endpoint only. Redirects are not followed and no region is looked up. Credentials sign requests and appear in
-// no error, URL or formatted value.
+// To the named endpoint only, by the proxy that the options or the environment name, and to where the function for
+// credentials does. An endpoint of Amazon's becomes that of its region. Redirects are not followed and no region is looked
+// up. Credentials sign requests and appear in no error, URL or formatted value, nor do the proxy's user and password.
 package bucket

@@ -3,6 +3,8 @@ package bucket_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -106,7 +108,9 @@ func TestNewErrors(t *testing.T) {
 }
 
 func TestSecretsAreNotPrinted(t *testing.T) {
-	opts := bucket.Options{Endpoint: "https://example.com", Bucket: "fleet", AccessKey: "planted1", SecretKey: "planted2", SessionToken: "planted3"}
+	certificate, key := clientCertificate(t)
+	opts := bucket.Options{Endpoint: "https://example.com", Bucket: "fleet", AccessKey: "planted1", SecretKey: "planted2", SessionToken: "planted3",
+		Proxy: "http://planted4:planted5%2F@example.com", ClientCertificate: certificate, ClientKey: key, CustomerKey: []byte("planted6-planted6-planted6-plant")}
 	var log bytes.Buffer
 	for _, value := range []any{opts, &opts, struct{ O bucket.Options }{opts}} {
 		fmt.Fprintf(&log, "%v %+v %#v %s %q\n", value, value, value, value, value)
@@ -119,7 +123,21 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	fmt.Fprintf(&log, "%v %+v %#v %s\n", s, s, s, s)
 	type noMethods bucket.Source
 	fmt.Fprintf(&log, "%+v %#v\n", (*noMethods)(s), (*noMethods)(s))
-	for _, secret := range []string{"planted0", "planted2", "planted3"} {
+	asking := opts
+	asking.Endpoint, asking.AccessKey, asking.SecretKey, asking.SessionToken = "example.com", "", "", ""
+	asking.Credentials = bucket.Static(bucket.Credential{AccessKey: "planted7", SecretKey: "planted8"})
+	fmt.Fprintf(&log, "%v %+v %#v\n", asking, asking, (*noMethods)(newSource(t, asking)))
+	for _, value := range []any{opts, asking} {
+		encoded, err := json.Marshal(struct {
+			bucket.Options
+			CA, ClientCertificate, AccessKey, Endpoint bool // which are no secrets
+		}{Options: value.(bucket.Options)})
+		must(t, err)
+		log.Write(encoded)
+	}
+	for _, secret := range []string{"planted0", "planted2", "planted3", "planted4", "planted5", "planted6", "planted7", "planted8",
+		"PRIVATE KEY", base64.StdEncoding.EncodeToString(key)[:60], base64.StdEncoding.EncodeToString(opts.CustomerKey)[:20],
+		strings.Trim(fmt.Sprint(key[:20]), "[]"), strings.Trim(fmt.Sprint(opts.CustomerKey[:20]), "[]")} {
 		if strings.Contains(log.String(), secret) {
 			t.Errorf("%s is in %s", secret, &log)
 		}

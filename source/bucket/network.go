@@ -156,8 +156,8 @@ func refusedOnTheWay(err error) error {
 
 var errProxyAuth = errors.New("the proxy answers 407: it wants another user and password, which belong into Options.Proxy")
 
-// newCredentialClient returns the client that functions for credentials are given. The client's certificate is for the store:
-// others do not see it.
+// newCredentialClient returns the client that functions for credentials are given. The client's certificate is for the
+// store: others do not see it.
 func newCredentialClient(store http.RoundTripper, o Options, endpoint url.URL) (*http.Client, error) {
 	client := &http.Client{Transport: store, Timeout: o.StallTimeout, CheckRedirect: stay}
 	if len(o.ClientCertificate) == 0 {

@@ -120,8 +120,8 @@ func (d *s3) describe(ctx context.Context, c *call, err error) error {
 		}
 		return c.temporary(d.secrets.clean(err))
 	}
-	text := d.secrets.redact(answer.Error())
-	said := fmt.Sprintf("the server answers %d %.100q: %q", answer.StatusCode, d.secrets.redact(answer.Code), text[:min(len(text), 500)])
+	code, text := d.secrets.redact(answer.Code), d.secrets.redact(answer.Error())
+	said := fmt.Sprintf("the server answers %d %.100q: %q", answer.StatusCode, code, text[:min(len(text), 500)])
 	switch {
 	case answer.Code == "RequestTimeTooSkewed":
 		return fmt.Errorf("%w: this machine's clock is more than 15 minutes off the server's: %s", source.ErrUnauthorized, said)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -53,12 +54,19 @@ func newClient(endpoint *url.URL, o Options, hidden *secrets) (*minio.Core, erro
 	if o.AccessKey == "" {
 		signature = credentials.SignatureAnonymous
 	}
-	return minio.NewCore(endpoint.Host, &minio.Options{
+	styles := map[Style]minio.BucketLookupType{StylePath: minio.BucketLookupPath, StyleVirtual: minio.BucketLookupDNS}
+	core, err := minio.NewCore(endpoint.Host, &minio.Options{
 		Creds:        credentials.NewStatic(o.AccessKey, o.SecretKey, o.SessionToken, signature),
 		Secure:       endpoint.Scheme == "https",
-		BucketLookup: map[Style]minio.BucketLookupType{StylePath: minio.BucketLookupPath, StyleVirtual: minio.BucketLookupDNS}[o.Style],
+		BucketLookup: styles[o.Style],
 		Region:       region,
 		Transport:    transport,
 		MaxRetries:   1, // persistentTransport tries again: it knows what a server asks for
 	})
+	if err != nil {
+		return nil, err
+	}
+	// minio-go would go to another host of Amazon's than the one that is named.
+	core.SetS3EnableDualstack(strings.Contains(endpoint.Host, ".dualstack."))
+	return core, nil
 }

@@ -40,8 +40,8 @@ func (s *secrets) add(words ...string) {
 		}
 		quoted := strconv.Quote(word)
 		for _, spelling := range []string{
-			word, quoted[1 : len(quoted)-1], url.QueryEscape(word), url.PathEscape(word), (&url.URL{Path: "/" + word}).EscapedPath()[1:],
-			url.UserPassword("", word).String()[1:], base64.StdEncoding.EncodeToString([]byte(word)),
+			word, quoted[1 : len(quoted)-1], url.QueryEscape(word), url.PathEscape(word), url.UserPassword("", word).String()[1:],
+			(&url.URL{Path: "/" + word}).EscapedPath()[1:], base64.StdEncoding.EncodeToString([]byte(word)),
 		} {
 			if !slices.Contains(s.words, spelling) {
 				s.words = append(s.words, spelling)

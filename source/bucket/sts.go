@@ -78,8 +78,9 @@ func FromRole(base CredentialFunc, role RoleOptions) CredentialFunc {
 }
 
 // FromWebIdentity takes a role by AssumeRoleWithWebIdentity, with a token that it asks for each time, such as that of a
-// [TokenFile]. A nil token means the file that AWS_WEB_IDENTITY_TOKEN_FILE names; then AWS_ROLE_ARN and AWS_ROLE_SESSION_NAME
-// are role's ARN and SessionName where these are empty. That is how EKS gives roles to service accounts.
+// [TokenFile]. A nil token means the file that AWS_WEB_IDENTITY_TOKEN_FILE names; then AWS_ROLE_ARN and
+// AWS_ROLE_SESSION_NAME are role's ARN and SessionName where these are empty. That is how EKS gives roles to service
+// accounts.
 func FromWebIdentity(token func(context.Context) (string, error), role RoleOptions) CredentialFunc {
 	return func(ctx context.Context, r CredentialRequest) (Credential, error) {
 		token, role := token, role
