@@ -141,10 +141,14 @@ func refusedByProxy(status int) error {
 }
 
 // refusedOnTheWay returns err as callers branch on it where a proxy or TLS refuses who asks, or nil: to ask again is of no
-// use then. TLS's alerts have no type.
+// use then. Neither SOCKS's refusals nor TLS's alerts have a type.
 func refusedOnTheWay(err error) error {
 	if errors.Is(err, errProxyAuth) {
 		return err
+	}
+	op := new(net.OpError)
+	if errors.As(err, &op) && strings.HasPrefix(op.Op, "socks") && strings.Contains(err.Error(), "authentication") {
+		return fmt.Errorf("the proxy wants another user and password, which belong into Options.Proxy: %w", err)
 	}
 	for _, alert := range []string{"certificate required", "bad certificate", "unknown certificate authority"} {
 		if strings.Contains(err.Error(), "remote error: tls: "+alert) {

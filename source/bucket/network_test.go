@@ -164,7 +164,11 @@ func TestProxies(t *testing.T) {
 				for _, user := range []string{"", "planted:wrong%2Fplanted@"} {
 					opts.Proxy = kind + "://" + user + host
 					_, err := newSource(t, opts).Fetch(t.Context(), source.Revision{})
-					checkError(t, err, nil, map[string]string{"http": "Options.Proxy", "https": "Options.Proxy", "socks5": "socks"}[kind])
+					want := "Options.Proxy"
+					if kind == "socks5" && user == "" {
+						want = "socks" // this proxy hangs up on who does not want to log in
+					}
+					checkError(t, err, nil, want)
 					if strings.Contains(err.Error(), "planted") {
 						t.Errorf("a secret is in %v", err)
 					}
