@@ -19,7 +19,8 @@ func FuzzParseProfile(f *testing.F) {
 			return
 		}
 		for _, value := range []string{c.AccessKey, c.SecretKey} {
-			if value == "" || !strings.Contains(string(content), value) || strings.ContainsAny(value, "\n") || strings.TrimSpace(value) != value {
+			if value == "" || !strings.Contains(string(content), value) || strings.Contains(value, "\n") ||
+				strings.TrimSpace(value) != value {
 				t.Errorf("got %q of %q", value, content)
 			}
 		}

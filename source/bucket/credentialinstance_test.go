@@ -60,6 +60,9 @@ func status(code int, body string) http.HandlerFunc {
 
 func TestCredentialsFromAnInstance(t *testing.T) {
 	const roles = "GET /latest/meta-data/iam/security-credentials/"
+	role := func(f http.HandlerFunc) map[string]http.HandlerFunc {
+		return map[string]http.HandlerFunc{roles + "my role": f}
+	}
 	endless := func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
 			fmt.Fprint(w, strings.Repeat(" ", 1<<16))
@@ -76,20 +79,21 @@ func TestCredentialsFromAnInstance(t *testing.T) {
 		"no role":         {map[string]http.HandlerFunc{roles: status(404, "")}, "the instance has no role", nil, false},
 		"no name":         {map[string]http.HandlerFunc{roles: status(200, "\n")}, "the instance has no role", nil, false},
 		"busy":            {map[string]http.HandlerFunc{roles: status(503, "planted")}, "503", nil, true},
-		"refused":         {map[string]http.HandlerFunc{roles + "my role": status(403, "planted")}, `role "my role"`, source.ErrUnauthorized, false},
-		"role gone":       {map[string]http.HandlerFunc{roles + "my role": status(404, "planted")}, "404", nil, false},
-		"redirect":        {map[string]http.HandlerFunc{roles + "my role": status(307, "")}, "307", nil, false},
-		"endless":         {map[string]http.HandlerFunc{roles + "my role": endless}, "more than 1048576 bytes", nil, false},
-		"no JSON":         {map[string]http.HandlerFunc{roles + "my role": status(200, "<planted>")}, "not the JSON", nil, false},
-		"no keys":         {map[string]http.HandlerFunc{roles + "my role": status(200, `{"Token": "planted"}`)}, "no keys", nil, false},
-		"says no":         {map[string]http.HandlerFunc{roles + "my role": status(200, `{"Code": "AssumeRoleUnauthorizedAccess"}`)}, "AssumeRoleUnauth", nil, false},
+		"refused":         {role(status(403, "planted")), `role "my role"`, source.ErrUnauthorized, false},
+		"role gone":       {role(status(404, "planted")), "404", nil, false},
+		"redirect":        {role(status(307, "")), "307", nil, false},
+		"endless":         {role(endless), "more than 1048576 bytes", nil, false},
+		"no JSON":         {role(status(200, "<planted>")), "not the JSON", nil, false},
+		"no keys":         {role(status(200, `{"Token": "planted"}`)), "no keys", nil, false},
+		"says no":         {role(status(200, `{"Code": "AssumeRoleUnauthorizedAccess"}`)), "AssumeRoleUnauth", nil, false},
 		"session as role": {map[string]http.HandlerFunc{roles: status(200, "planted-session")}, `role "(redacted)"`, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withEnvironment(t, map[string]string{"AWS_EC2_METADATA_SERVICE_ENDPOINT": instance(t, tt.other) + "/"})
 			checkCredential(t, bucket.FromInstance, wantRole(), tt.text)
 			_, err := bucket.FromInstance(t.Context(), bucket.CredentialRequest{})
-			if temporary := new(bucket.TemporaryError); errors.Is(err, source.ErrUnauthorized) != (tt.want != nil) || errors.As(err, &temporary) != tt.temporary {
+			temporary := new(bucket.TemporaryError)
+			if errors.Is(err, source.ErrUnauthorized) != (tt.want != nil) || errors.As(err, &temporary) != tt.temporary {
 				t.Errorf("got %v, want %v, temporary: %v", err, tt.want, tt.temporary)
 			}
 			if errors.Is(err, source.ErrNotFound) {
@@ -157,7 +161,7 @@ func TestCredentialsFromAContainer(t *testing.T) {
 func TestFetchAsAnInstance(t *testing.T) {
 	b := testbed.S3(t)
 	must(t, b.Put(t.Context(), "a", []byte("1")))
-	keys := status(200, fmt.Sprintf(`{"AccessKeyId": %q, "SecretAccessKey": %q, "Expiration": "2130-01-01T06:00:00Z"}`, b.AccessKey, b.SecretKey))
+	keys := status(200, fmt.Sprintf(`{"AccessKeyId": %q, "SecretAccessKey": %q}`, b.AccessKey, b.SecretKey))
 	withEnvironment(t, map[string]string{"AWS_EC2_METADATA_SERVICE_ENDPOINT": instance(t, map[string]http.HandlerFunc{
 		"GET /latest/meta-data/iam/security-credentials/my role": keys,
 	})})

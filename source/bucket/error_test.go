@@ -109,8 +109,9 @@ func TestNewErrors(t *testing.T) {
 
 func TestSecretsAreNotPrinted(t *testing.T) {
 	certificate, key := clientCertificate(t)
-	opts := bucket.Options{Endpoint: "https://example.com", Bucket: "fleet", AccessKey: "planted1", SecretKey: "planted2", SessionToken: "planted3",
-		Proxy: "http://planted4:planted5%2F@example.com", ClientCertificate: certificate, ClientKey: key, CustomerKey: []byte("planted6-planted6-planted6-plant")}
+	opts := bucket.Options{Endpoint: "https://example.com", Bucket: "fleet", AccessKey: "planted1", SecretKey: "planted2",
+		SessionToken: "planted3", Proxy: "http://planted4:planted5%2F@example.com", ClientCertificate: certificate, ClientKey: key,
+		CustomerKey: []byte("planted6-planted6-planted6-plant")}
 	var log bytes.Buffer
 	for _, value := range []any{opts, &opts, struct{ O bucket.Options }{opts}} {
 		fmt.Fprintf(&log, "%v %+v %#v %s %q\n", value, value, value, value, value)

@@ -13,13 +13,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -30,26 +27,6 @@ import (
 	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/bucket"
 )
-
-// secureStore is the store of a bucket over TLS, with the PEM of its certificate. A client has to have the certificate, if
-// there is one.
-func secureStore(t *testing.T, b *testbed.Bucket, client []byte) (endpoint string, ca []byte) {
-	t.Helper()
-	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(&url.URL{Scheme: "http", Host: b.Endpoint})
-		r.Out.Host = r.In.Host // which is signed
-	}}
-	server := httptest.NewUnstartedServer(forward)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	if client != nil {
-		pool := x509.NewCertPool()
-		pool.AppendCertsFromPEM(client)
-		server.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
-	}
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	return server.URL, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-}
 
 // clientCertificate returns a certificate that vouches for itself, and its key.
 func clientCertificate(t *testing.T) (certificate, key []byte) {
@@ -68,22 +45,22 @@ func clientCertificate(t *testing.T) (certificate, key []byte) {
 func TestClientCertificates(t *testing.T) {
 	b := testbed.S3(t)
 	must(t, b.Put(t.Context(), "a", []byte("1")))
-	certificate, key := clientCertificate(t)
+	certificate, key, err := b.ClientPEM()
+	must(t, err)
 	other, otherKey := clientCertificate(t)
-	endpoint, ca := secureStore(t, b, certificate)
 	for name, tt := range map[string]struct {
 		ca, certificate, key []byte
 		want                 error
 		text                 string
 	}{
-		"right":        {ca, certificate, key, nil, ""},
-		"none":         {ca, nil, nil, source.ErrUnauthorized, "another client certificate"},
-		"another":      {ca, other, otherKey, source.ErrUnauthorized, "another client certificate"},
+		"right":        {b.CA, certificate, key, nil, ""},
+		"none":         {b.CA, nil, nil, source.ErrUnauthorized, "another client certificate"},
+		"another":      {b.CA, other, otherKey, source.ErrUnauthorized, "another client certificate"},
 		"no authority": {nil, certificate, key, nil, "certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			opts := options(b)
-			opts.Endpoint, opts.CA, opts.ClientCertificate, opts.ClientKey = endpoint, tt.ca, tt.certificate, tt.key
+			opts.Endpoint, opts.CA, opts.ClientCertificate, opts.ClientKey = "https://"+b.MutualEndpoint, tt.ca, tt.certificate, tt.key
 			got, err := newSource(t, opts).Fetch(t.Context(), source.Revision{})
 			if name == "right" {
 				must(t, err)
@@ -103,8 +80,8 @@ func TestClientCertificates(t *testing.T) {
 // A security token service elsewhere does not get to see the certificate; the store's own does.
 func TestClientCertificatesAreForTheStore(t *testing.T) {
 	b := testbed.S3(t)
-	certificate, key := clientCertificate(t)
-	endpoint, ca := secureStore(t, b, certificate)
+	certificate, key, err := b.ClientPEM()
+	must(t, err)
 	var shown []int
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		shown = append(shown, len(r.TLS.PeerCertificates))
@@ -114,7 +91,7 @@ func TestClientCertificatesAreForTheStore(t *testing.T) {
 	defer server.Close()
 	mine := errors.New("that is all")
 	ask := func(ctx context.Context, r bucket.CredentialRequest) (bucket.Credential, error) {
-		for _, address := range []string{server.URL, endpoint} {
+		for _, address := range []string{server.URL, "https://" + b.MutualEndpoint} {
 			request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 			if err != nil {
 				return bucket.Credential{}, err
@@ -128,9 +105,9 @@ func TestClientCertificatesAreForTheStore(t *testing.T) {
 		return bucket.Credential{}, mine
 	}
 	opts := asking(b, ask)
-	opts.Endpoint, opts.ClientCertificate, opts.ClientKey = endpoint, certificate, key
-	opts.CA = append(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})...)
-	_, err := newSource(t, opts).Fetch(t.Context(), source.Revision{})
+	opts.Endpoint, opts.ClientCertificate, opts.ClientKey = b.MutualEndpoint, certificate, key
+	opts.CA = slices.Concat(b.CA, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	_, err = newSource(t, opts).Fetch(t.Context(), source.Revision{})
 	checkError(t, err, mine, "")
 	if !slices.Equal(shown, []int{0}) {
 		t.Errorf("the other service was asked by clients with %v certificates", shown)
@@ -140,21 +117,24 @@ func TestClientCertificatesAreForTheStore(t *testing.T) {
 func TestProxies(t *testing.T) {
 	b := testbed.S3(t)
 	must(t, b.Put(t.Context(), "a", []byte("1")))
-	secure, ca := secureStore(t, b, nil)
 	proxy, err := testbed.StartProxy(testbed.ProxyOptions{User: "planted user", Password: "planted/p@ss:word"})
 	must(t, err)
 	t.Cleanup(func() { must(t, proxy.Close()) })
-	for _, endpoint := range []string{"http://" + b.Endpoint, secure} {
+	for _, endpoint := range []string{"http://" + b.Endpoint, "https://" + b.SecureEndpoint} {
 		for _, address := range []string{proxy.HTTP, proxy.HTTPS, proxy.SOCKS5, "none"} {
 			kind, rest, _ := strings.Cut(address, "://")
 			t.Run(endpoint[:5]+" by "+kind, func(t *testing.T) {
 				opts := options(b)
-				opts.Endpoint, opts.Proxy, opts.CA = endpoint, address, slices.Concat(ca, proxy.CA)
+				opts.Endpoint, opts.Proxy, opts.CA = endpoint, address, slices.Concat(b.CA, proxy.CA)
 				if got := fetch(t, newSource(t, opts), source.Revision{}); read(t, got, "a") != "1" {
 					t.Error("the content is another one")
 				}
 				targets := slices.Compact(proxy.TakeTargets())
-				if _, host, _ := strings.Cut(endpoint, "://"); address != "none" && !slices.Equal(targets, []string{host}) || address == "none" && targets != nil {
+				want := []string{strings.TrimPrefix(strings.TrimPrefix(endpoint, "http://"), "https://")}
+				if address == "none" {
+					want = nil
+				}
+				if !slices.Equal(targets, want) {
 					t.Errorf("the proxy was asked for %q", targets)
 				}
 				if address == "none" {
@@ -202,7 +182,8 @@ func TestConnectingEndsWithTheContext(t *testing.T) {
 				cancel()
 				_, _ = io.Copy(io.Discard, conn) // until the client closes it
 			})
-			s := newSource(t, bucket.Options{Endpoint: "https://example.invalid", Bucket: "fleet", Proxy: scheme + "://" + listener.Addr().String()})
+			opts := bucket.Options{Endpoint: "example.invalid", Bucket: "fleet", Proxy: scheme + "://" + listener.Addr().String()}
+			s := newSource(t, opts)
 			_, err = s.Fetch(ctx, source.Revision{})
 			checkError(t, err, context.Canceled, "")
 			silent.Wait()
@@ -217,7 +198,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, code))
 		c := bucket.Credential{AccessKey: "a", SecretKey: "s"}
 		for _, ask := range []bucket.CredentialFunc{nil, bucket.Static(c), bucket.FromRole(bucket.Static(c), bucket.RoleOptions{})} {
-			_, err := newSource(t, bucket.Options{Endpoint: server.URL, Bucket: "fleet", Credentials: ask}).Fetch(t.Context(), source.Revision{})
+			s := newSource(t, bucket.Options{Endpoint: server.URL, Bucket: "fleet", Credentials: ask})
+			_, err := s.Fetch(t.Context(), source.Revision{})
 			checkError(t, err, nil, fmt.Sprint(code))
 		}
 		server.Close()
