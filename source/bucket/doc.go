@@ -43,6 +43,41 @@
 // are instead of in memory. A folder that is full, damaged or gone costs requests and no more; Options.OnCacheError is told.
 // Who shares a Cache shares what it has: see [Cache].
 //
+// # History
+//
+// Where a bucket has versioning turned on, what is overwritten and deleted stays, and there is a way back:
+//
+//	changes, err := origin.History(ctx, 10)     // the last ten: when, which keys, which revision came of it
+//	opts.Before = broken                        // roll back: the state before the change that led to this revision
+//	opts.AsOf = changes[3].Time                 // or to any time: here, to the state after an earlier change
+//	origin, err = bucket.New(opts)
+//
+// Fetch then returns the bucket as it was, deletions included, and by the ignore files of then. Its revision is the one that
+// Fetch had returned then; only Prefix, Ignore and NoIgnoreFiles have to be the same. The bucket itself is not changed: who
+// has rolled back mends it, and then fetches the present again.
+//
+// An upload of twenty files is twenty events within seconds. They are one [Change], until nothing is written for
+// Options.ChangeGap, ten seconds by default, and Before goes back to the state ahead of all of them, also from a revision
+// that was fetched in the middle. What is ignored, and what was written again as it was, is no change. A state without any
+// object was never fetched, and Before passes it over.
+//
+// Times are the store's, and AsOf includes what is dated at that very time. Amazon dates in whole seconds, so all of a
+// second is in the state or none of it; of several versions of one key within it the last one counts. It dates what is
+// uploaded in parts by when that began. A store that dates a version by when it was replaced, as versitygw does, has no
+// history to tell.
+//
+// What is not there any more cannot be told: a version that a lifecycle rule or somebody removed for good leaves no trace,
+// and the state of then lacks its file. Lifecycle rules have to keep noncurrent versions for as long as somebody may want to
+// go back. What was overwritten or deleted before versioning was turned on is gone, too. States of before the first change
+// since then, and of before what was written while versioning was suspended, are a [*HistoryError], which is a
+// [source.ErrNotFound]; so is one that the versions do not reach. Of the former the newest can be had nevertheless: by
+// Before with the revision after the first change.
+//
+// It costs one request for every thousand versions, and one GET for each object that is not held; with a [Cache] that the
+// source of the present uses, too, these are the ones that differ. It needs the permissions s3:ListBucketVersions and
+// s3:GetObjectVersion. A state on the way back costs a digest over its listing, which is why Options.MaxChanges bounds
+// Before.
+//
 // # What goes wrong
 //
 // Requests that the network or the store failed are sent up to three times; an answer's Retry-After is obeyed up to

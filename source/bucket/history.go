@@ -63,8 +63,8 @@ func (e *HistoryError) Unwrap() error { return source.ErrNotFound }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-const reasonUnversioned = "no object under the prefix has versions: versioning is off, or nothing was written since it was " +
-	"turned on; turn it on, and the bucket has a history from then on"
+const reasonUnversioned = "no object under the prefix has versions: versioning is off, or nothing was written since it " +
+	"was turned on; turn it on, and the bucket has a history from then on"
 
 // History returns the last changes, the newest first, so that somebody can choose where to go back to; at most so many, or
 // Options.MaxChanges if most is not positive. It costs one request for every thousand versions under the prefix, and one

@@ -50,7 +50,9 @@ func historyOptions(seed uint64) func(*bucket.Options) {
 
 // scribble makes a random change.
 func scribble(random *rand.Rand, h *historyStore) {
-	keys := []string{"a/one", "a/two", "a/b/three", "a/six.md", "a/.sourceignore", "a/", "four", "five.tmp", "six.md", ".sourceignore"}
+	keys := []string{
+		"a/one", "a/two", "a/b/three", "a/six.md", "a/.sourceignore", "a/", "four", "five.tmp", "six.md", ".sourceignore",
+	}
 	ignores := []string{"*.md", "!a/six.md", "a/b", "*.tmp\nfour", "# nothing", strings.Repeat("#", 41)}
 	key := keys[random.IntN(len(keys))]
 	body := fmt.Sprint(random.IntN(4))
@@ -141,6 +143,23 @@ func revisionBefore(states []historyState, revision source.Revision) source.Revi
 	return source.Revision{}
 }
 
+func TestHistoryReadsOnlyWhatThePresentLacks(t *testing.T) {
+	h := newHistoryStore()
+	h.write("a", "1", "b", "1", "c", "1", ".sourceignore", "none")
+	was := recordHistory(t, h, h.source(t, nil))
+	h.after(time.Hour).write("a", "2", "c", "")
+	cache := bucket.NewCache(bucket.CacheOptions{})
+	share := func(o *bucket.Options) { o.Cache = cache }
+	recordHistory(t, h, h.source(t, share))
+	for _, want := range []int{2, 0} {
+		h.took()
+		got := recordHistory(t, h, h.source(t, func(o *bucket.Options) { share(o); o.AsOf = was.at }))
+		if lists, gets := h.took(); lists != 1 || gets != want || !maps.Equal(got.files, was.files) {
+			t.Errorf("got %d listings, %d reads and %v, want %d reads of %v", lists, gets, got, want, was)
+		}
+	}
+}
+
 func checkAsOf(t *testing.T, h *historyStore, configure func(*bucket.Options), states []historyState) {
 	t.Helper()
 	for _, state := range states {
@@ -220,6 +239,25 @@ func checkBefore(t *testing.T, h *historyStore, configure func(*bucket.Options),
 		}
 		if lists, gets := h.took(); lists != 1 || gets != 0 {
 			t.Errorf("nothing new: got %d listings and %d reads", lists, gets)
+		}
+	}
+}
+
+// A revision that never was costs a digest for each of 2,000 changes of 10,000 keys.
+func BenchmarkBeforeARevisionThatNeverWas(b *testing.B) {
+	h := newHistoryStore()
+	for i := range 10_000 {
+		h.write(fmt.Sprintf("apps/app-%04d/manifests/file-%02d.yaml", i/10, i%10), "1")
+	}
+	random := rand.New(rand.NewPCG(1, 8))
+	for range 2000 {
+		key := fmt.Sprintf("apps/app-%04d/manifests/file-%02d.yaml", random.IntN(1000), random.IntN(10))
+		h.after(time.Minute).write(key, fmt.Sprint(h.now))
+	}
+	s := h.source(b, func(o *bucket.Options) { o.Before.Digest, o.MaxChanges = "sha256:00", 2000 })
+	for b.Loop() {
+		if _, err := s.Fetch(b.Context(), source.Revision{}); !errors.Is(err, source.ErrNotFound) {
+			b.Fatal(err)
 		}
 	}
 }

@@ -205,7 +205,8 @@ func TestHistoryEnds(t *testing.T) {
 	last := recordHistory(t, h, h.source(t, nil))
 	historyWrong(t, h, func(o *bucket.Options) { o.AsOf = first.at.Add(-1) }, "lifecycle", "2024-05-01T10:00:00Z")
 	unknown := source.Revision{Digest: "sha256:" + source.Revision{}.Digest + "00"}
-	wrong := historyWrong(t, h, func(o *bucket.Options) { o.Before = unknown }, "looked at 8 states", "lifecycle", "ignore rules")
+	wrong := historyWrong(t, h, func(o *bucket.Options) { o.Before = unknown },
+		"looked at 8 states", "lifecycle", "ignore rules")
 	if wrong.Looked != 8 || wrong.Before != unknown || !wrong.Since.Equal(first.at) {
 		t.Errorf("got %+v", wrong)
 	}

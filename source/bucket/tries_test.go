@@ -64,10 +64,10 @@ func sampleBucket(t *testing.T) *testbed.Bucket {
 func TestWhatFailsForAWhileIsTriedAgain(t *testing.T) {
 	broken := errors.New("the network is down")
 	for name, fails := range map[string]func(r *http.Request, n int) (*http.Response, error){
-		"500 once":      func(_ *http.Request, n int) (*http.Response, error) { return status(n, 1, 500) },
-		"503 twice":     func(_ *http.Request, n int) (*http.Response, error) { return status(n, 2, 503) },
-		"429 twice":     func(_ *http.Request, n int) (*http.Response, error) { return status(n, 2, 429) },
-		"504 twice":     func(_ *http.Request, n int) (*http.Response, error) { return status(n, 2, 504) },
+		"500 once":      func(_ *http.Request, n int) (*http.Response, error) { return failUntil(n, 1, 500) },
+		"503 twice":     func(_ *http.Request, n int) (*http.Response, error) { return failUntil(n, 2, 503) },
+		"429 twice":     func(_ *http.Request, n int) (*http.Response, error) { return failUntil(n, 2, 429) },
+		"504 twice":     func(_ *http.Request, n int) (*http.Response, error) { return failUntil(n, 2, 504) },
 		"no connection": func(_ *http.Request, n int) (*http.Response, error) { return nil, map[bool]error{true: broken}[n < 3] },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestWhatFailsForAWhileIsTriedAgain(t *testing.T) {
 	}
 }
 
-func status(n, until, code int) (*http.Response, error) {
+func failUntil(n, until, code int) (*http.Response, error) {
 	if n > until {
 		return nil, nil
 	}
