@@ -39,8 +39,8 @@ type Options struct {
 	// revision. It excludes AsOf.
 	Before source.Revision
 	// ChangeGap tells where a change ends for Before and History: what is written or deleted within this time after
-	// something else belongs to the same change, as the files of one upload do. Default: DefaultChangeGap. If negative, only
-	// what has the same time belongs together.
+	// something else belongs to the same change, as the files of one upload do; what is written more often than that all the
+	// time is one long change. Default: DefaultChangeGap. If negative, only what has the same time belongs together.
 	ChangeGap time.Duration
 	// MaxChanges is how many states Before looks at on its way back; each costs a digest over the listing. It is also what
 	// History returns at most where it is not told. Default: DefaultMaxChanges.
