@@ -51,6 +51,9 @@ func NewCache(opts CacheOptions) *Cache { return &Cache{contents: cache.Memory(o
 // somebody opens them. They stay there for it also when they leave the cache: as open files, of which there are 256 at most,
 // and further ones as hard links. Where they are changed or removed all the same, reading one is an error.
 func OpenCache(dir string, opts CacheOptions) (*Cache, error) {
+	if dir == "" { // which would be the working folder
+		return nil, &source.Error{Op: "opening the cache", Err: errors.New("the folder's name is empty")}
+	}
 	contents, err := cache.Folder(dir, opts.maxBytes())
 	if err != nil {
 		return nil, &source.Error{Op: "opening the cache", Origin: dir, Err: err}

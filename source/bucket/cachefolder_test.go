@@ -207,3 +207,10 @@ func TestCustomerKeysKeepContentApart(t *testing.T) {
 		}
 	})
 }
+
+func TestACacheNeedsAFolder(t *testing.T) {
+	c, err := bucket.OpenCache("", bucket.CacheOptions{})
+	if checkError(t, err, nil, "opening the cache: the folder's name is empty"); c != nil {
+		t.Error("there is a cache")
+	}
+}
