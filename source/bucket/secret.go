@@ -15,25 +15,28 @@ import (
 
 // secrets are what no error may tell.
 type secrets struct {
-	mu    sync.Mutex
-	words []string // in all their spellings, the oldest first
+	always []string // in all their spellings
+	mu     sync.Mutex
+	recent []string // the same, the oldest first
 }
 
 const (
-	maxSecrets = 256 // spellings; credentials that expire are followed by others
+	maxRecent = 256 // spellings; credentials that expire are followed by others
 	shortWord  = 6   // a shorter one hides only where it stands alone: "ann" is not all of "cannot"
 )
 
-func newSecrets(words ...string) *secrets {
-	s := &secrets{}
-	s.add(words...)
-	return s
-}
+func newSecrets(words ...string) *secrets { return &secrets{always: spell(nil, words)} }
 
-// add has words hidden from now on, also as they stand in URLs and in quotes.
+// add has words hidden from now on.
 func (s *secrets) add(words ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.recent = spell(s.recent, words)
+	s.recent = s.recent[max(0, len(s.recent)-maxRecent):]
+}
+
+// spell adds words to what is there, also as they stand in URLs and in quotes.
+func spell(all, words []string) []string {
 	for _, word := range words {
 		if word == "" {
 			continue
@@ -43,18 +46,18 @@ func (s *secrets) add(words ...string) {
 			word, quoted[1 : len(quoted)-1], url.QueryEscape(word), url.PathEscape(word), url.UserPassword("", word).String()[1:],
 			(&url.URL{Path: "/" + word}).EscapedPath()[1:], base64.StdEncoding.EncodeToString([]byte(word)),
 		} {
-			if !slices.Contains(s.words, spelling) {
-				s.words = append(s.words, spelling)
+			if !slices.Contains(all, spelling) {
+				all = append(all, spelling)
 			}
 		}
 	}
-	s.words = s.words[max(0, len(s.words)-maxSecrets):]
+	return all
 }
 
 // redact replaces the secrets in text, the longest first, since one may be in another.
 func (s *secrets) redact(text string) string {
 	s.mu.Lock()
-	words := slices.Clone(s.words)
+	words := slices.Concat(s.always, s.recent)
 	s.mu.Unlock()
 	slices.SortFunc(words, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	for _, word := range words {
