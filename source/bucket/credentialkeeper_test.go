@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,5 +63,40 @@ func TestKeeperWaitsNoLongerThanItsCaller(t *testing.T) {
 			t.Errorf("got %v after %s", err, time.Since(began))
 		}
 		time.Sleep(time.Hour)
+	})
+}
+
+// Whose context ends takes nobody along: the next in line asks.
+func TestKeeperAsksForWhoIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		k := newKeeper(func(ctx context.Context, _ CredentialRequest) (Credential, error) {
+			asked++
+			select {
+			case <-ctx.Done():
+				return Credential{}, ctx.Err()
+			case <-time.After(time.Minute):
+				return Credential{AccessKey: "a", SecretKey: "b"}, nil
+			}
+		}, CredentialRequest{}, newSecrets())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		go func() {
+			if _, err := k.credential(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+		}()
+		synctest.Wait()
+		for range 10 {
+			go func() {
+				if c, err := k.credential(t.Context(), nil); err != nil || c.AccessKey != "a" {
+					t.Errorf("got %v, %v", c, err)
+				}
+			}()
+		}
+		time.Sleep(time.Hour)
+		if synctest.Wait(); asked != 2 {
+			t.Errorf("asked %d times", asked)
+		}
 	})
 }

@@ -22,7 +22,7 @@ type secrets struct {
 
 const (
 	maxRecent = 256 // spellings; credentials that expire are followed by others
-	shortWord  = 6   // a shorter one hides only where it stands alone: "ann" is not all of "cannot"
+	shortWord = 6   // a shorter one hides only where it stands alone: "ann" is not all of "cannot"
 )
 
 func newSecrets(words ...string) *secrets { return &secrets{always: spell(nil, words)} }
