@@ -20,8 +20,8 @@ import (
 	"github.com/gitopskit/gitopskit/internal/testbed"
 )
 
-// TestEveryContenderGetsTheSameObjects relies on the area to compare the files; see TestContentOfSumsIsThatOfFiles. The AWS CLI
-// takes a second for each of its many processes, so it is one that is not installed here.
+// TestEveryContenderGetsTheSameObjects relies on the area to compare the files; see TestContentOfSumsIsThatOfFiles. The AWS
+// CLI takes a second for each of its many processes, so it is one that is not installed here.
 func TestEveryContenderGetsTheSameObjects(t *testing.T) {
 	const n = 100
 	var out, log bytes.Buffer
@@ -74,7 +74,8 @@ func TestBarsOfObjects(t *testing.T) {
 	})
 	wantLines(t, out.String(), `first n ms +bare +1160\.0 +1000\.0 +1\.16 +<= 1\.15  NOT met\n`,
 		`first n ms +rclone .* 3\.02 +>= 3\.00  met\n`, `unchanged ms +bare .* 1\.10 +<= 1\.10  met\n`,
-		`unchanged ms +aws .* 2\.99 +>= 3\.00  NOT met\n`, `one changed, first n ms +gitopskit +58\.0 +1160\.0 +20\.00 +>= 20\.00  met\n`,
+		`unchanged ms +aws .* 2\.99 +>= 3\.00  NOT met\n`,
+		`one changed, first n ms +gitopskit +58\.0 +1160\.0 +20\.00 +>= 20\.00  met\n`,
 		`one changed ms +rclone +not measured\n`, `first large ms +bare +not measured\n`)
 }
 
@@ -118,15 +119,17 @@ func TestChangedObjectHasAnotherSizeEachTime(t *testing.T) {
 
 func TestStoreProxyTellsListingsFromObjects(t *testing.T) {
 	var hosts []string
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { hosts = append(hosts, r.Host) }))
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		hosts = append(hosts, r.Host)
+	}))
 	t.Cleanup(server.Close)
 	p, err := newStoreProxy(server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	for _, request := range []string{"GET /b?list-type=2&prefix=", "GET /b/?delimiter=%2F", "GET /b?location", "GET /b/a/b?x-id=GetObject",
-		"HEAD /b/a", "HEAD /b"} {
+	for _, request := range []string{"GET /b?list-type=2&prefix=", "GET /b/?delimiter=%2F", "GET /b?location",
+		"GET /b/a/b?x-id=GetObject", "HEAD /b/a", "HEAD /b"} {
 		method, uri, _ := bytes.Cut([]byte(request), []byte(" "))
 		r, err := http.NewRequestWithContext(t.Context(), string(method), p.URL+string(uri), nil)
 		if err != nil {

@@ -42,8 +42,8 @@ func bucketBars() []bar {
 		}
 		bars = append(bars, bar{what: work + " ms", work: work, than: []string{bareLoop}, figure: milliseconds, most: most})
 	}
-	bars = append(bars, bar{what: objects.OneChanged + ", " + firstAll + " ms", work: objects.OneChanged, than: []string{ourselves},
-		beside: firstAll, figure: milliseconds, least: 20})
+	bars = append(bars, bar{what: objects.OneChanged + ", " + firstAll + " ms", work: objects.OneChanged,
+		than: []string{ourselves}, beside: firstAll, figure: milliseconds, least: 20})
 	for _, work := range families {
 		for _, who := range []string{rclone, awsCLI} {
 			bars = append(bars, bar{what: work + " ms", work: work, than: []string{who}, figure: milliseconds, least: 3})

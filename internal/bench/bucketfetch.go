@@ -183,7 +183,8 @@ const askedOften = 5
 // job is one process. One that counts does its work once, by the wire.
 func (r *bucketRun) job(ctx context.Context, from *filled, j objects.Job, program string, counting bool) (
 	s measure.Sample, counted traffic, err error) {
-	j.Store = objects.Store{Endpoint: r.server.Endpoint, Bucket: from.name, AccessKey: r.server.AccessKey, SecretKey: r.server.SecretKey}
+	j.Store = objects.Store{Endpoint: r.server.Endpoint, Bucket: from.name,
+		AccessKey: r.server.AccessKey, SecretKey: r.server.SecretKey}
 	j.Ready = r.control.URL
 	switch {
 	case counting:

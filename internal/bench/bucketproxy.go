@@ -57,8 +57,7 @@ func (p *storeProxy) take() traffic {
 	return t
 }
 
-// storeVerbOf tells listings from objects: both are a GET. One of the bucket that is no listing, such as of its region, keeps
-// that name.
+// storeVerbOf tells listings from objects: both are a GET. So is what asks for something else of the bucket, such as its region.
 func storeVerbOf(r *http.Request) string {
 	_, key, _ := strings.Cut(strings.Trim(r.URL.Path, "/"), "/")
 	if r.Method != http.MethodGet || key != "" {

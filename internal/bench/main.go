@@ -130,8 +130,8 @@
 //
 // # The area bucket
 //
-// Objects are fetched from buckets of one S3 server, versitygw over plain HTTP. Server and fetched files are in memory, as in
-// the area git. n is the number of objects, of 2 KiB, in the bucket with many. With 10,000 the works are:
+// Objects are fetched from buckets of one S3 server, versitygw over plain HTTP. Server and fetched files are in memory, as
+// in the area git. n is the number of objects, of 2 KiB, in the bucket with many. With 10,000 the works are:
 //
 //   - first 1000: all of another bucket with 1,000.
 //   - first large: all of another one with 100 of 5 MiB.
@@ -142,14 +142,14 @@
 // What was fetched is compared with what was put, all of each, in every round; reading it is not measured. The round that
 // counts goes by way of a proxy: bytes are all that passed by TCP, and LIST is the GET of a bucket's page of keys.
 //
-//   - gitopskit: a Source and its Fetch, with its default of 16 objects at once and its content in memory. Where it knows what
-//     was there, it is one that has fetched it. It sums up all content, for the object's checksum and the MD5 that the ETag is.
+//   - gitopskit: a Source and its Fetch, with its default of 16 objects at once and its content in memory. Where it knows
+//     what was there, it is one that has fetched it. It holds all content against its checksum and its ETag, an MD5.
 //   - bare: minio-go lists, and 16 at once get, into memory, with nothing checked. Where nothing has changed it only lists;
 //     where one has, it gets what has another ETag.
 //   - rclone: sync into a folder, with 32 transfers and checkers, --fast-list, and without the requests that it can do
 //     without: the time of an object is taken from the listing, and there is no HEAD and no question for the bucket.
-//   - aws: s3 sync --delete into a folder, with 32 requests at once, of a region that is given, without a look for metadata of
-//     a machine. Both programs know by size and time what they have in the folder. Their time is that of the whole process,
+//   - aws: s3 sync --delete into a folder, with 32 requests at once, of a region that is given, without a look for
+//     metadata of a machine. Both programs know by size and time what they have in the folder. Their time is that of the whole process,
 //     and files count as the system's memory and not as theirs. A shim of a version manager is slow: -aws names another one.
 package main
 

@@ -1,5 +1,5 @@
-// Package objects is what the programs of the engines of the area bucket have in common: the job that each gets, and how it is
-// measured.
+// Package objects is what the programs of the engines of the area bucket have in common: the job that each gets, and how it
+// is measured.
 package objects
 
 import (

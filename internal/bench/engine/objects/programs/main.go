@@ -68,11 +68,11 @@ func (r *run) sync(ctx context.Context) error {
 	return nil
 }
 
-// rclone takes from the listing when an object was changed, and not by a HEAD of each. A HEAD before each GET and the question
-// whether there is the bucket are off.
+// rclone takes from the listing when an object was changed, and not by a HEAD of each. A HEAD before each GET and the
+// question whether there is the bucket are off.
 func (r *run) rclone() error {
-	r.args = []string{"sync", "bench:" + r.Bucket, r.dir, "--config=", "--quiet", "--fast-list", "--transfers=32", "--checkers=32",
-		"--use-server-modtime", "--s3-no-check-bucket", "--s3-no-head-object"}
+	r.args = []string{"sync", "bench:" + r.Bucket, r.dir, "--config=", "--quiet", "--fast-list",
+		"--transfers=32", "--checkers=32", "--use-server-modtime", "--s3-no-check-bucket", "--s3-no-head-object"}
 	for name, value := range map[string]string{"TYPE": "s3", "PROVIDER": "Other", "ENDPOINT": "http://" + r.Endpoint,
 		"REGION": objects.Region, "ACCESS_KEY_ID": r.AccessKey, "SECRET_ACCESS_KEY": r.SecretKey, "FORCE_PATH_STYLE": "true",
 		"LIST_VERSION": "2"} {
@@ -92,8 +92,8 @@ s3 =
 
 func (r *run) aws() error {
 	config := filepath.Join(r.Folder, "config")
-	r.args = []string{"s3", "sync", "s3://" + r.Bucket, r.dir, "--endpoint-url=http://" + r.Endpoint, "--delete", "--only-show-errors",
-		"--no-progress"}
+	r.args = []string{"s3", "sync", "s3://" + r.Bucket, r.dir, "--endpoint-url=http://" + r.Endpoint, "--delete",
+		"--only-show-errors", "--no-progress"}
 	r.env = []string{"AWS_ACCESS_KEY_ID=" + r.AccessKey, "AWS_SECRET_ACCESS_KEY=" + r.SecretKey, "AWS_CONFIG_FILE=" + config,
 		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER="}
 	return os.WriteFile(config, []byte(awsConfig), 0o600)
