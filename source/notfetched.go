@@ -11,7 +11,8 @@ import (
 var ErrNotFetched = errors.New("not fetched")
 
 // Withhold says that the origin has something under name which the tree is not to have, and why; looking at it or into it
-// is that error, which should wrap [ErrNotFetched], and no listing shows it. Its folder has to be there, or nothing happens.
+// is that error, which should wrap [ErrNotFetched], and no listing shows it. Where its folder is not there, for want of
+// anything in it, the same goes for that folder. Below a file nothing happens.
 func (t *Tree) Withhold(name string, why error) error {
 	if t.sealed {
 		return errSealed
@@ -20,20 +21,23 @@ func (t *Tree) Withhold(name string, why error) error {
 		return nil // nobody can ask for it
 	}
 	folder := t.root
-	for rest := name; ; {
-		element, below, nested := strings.Cut(rest, "/")
-		if !nested {
+	element, below, nested := strings.Cut(name, "/")
+	for nested {
+		next := folder.children[element]
+		if next == nil {
 			break
 		}
-		if folder = folder.children[element]; folder == nil || !folder.mode.IsDir() {
+		if folder = next; !folder.mode.IsDir() {
 			return nil
 		}
-		rest = below
+		element, below, nested = strings.Cut(below, "/")
 	}
 	if folder.withheld == nil {
 		folder.withheld = make(map[string]error)
 	}
-	folder.withheld[name[strings.LastIndexByte(name, '/')+1:]] = why
+	if folder.withheld[element] == nil || !nested {
+		folder.withheld[element] = why
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -101,12 +102,38 @@ func (w *walk) close() error {
 			return fmt.Errorf("Options.Paths: %q: %w", strings.TrimPrefix(w.at+"/"+p, "/"), w.missing(p))
 		}
 	}
-	for name, why := range w.withheld {
-		if err := w.files.Withhold(name, why); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(w.withheld)) { // of several in one folder that is not there the first one counts
+		if err := w.files.Withhold(name, w.withheld[name]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// present returns why there is nothing to hand out, or nothing of a path that was named. From an empty snapshot it would
+// follow that all that was ever applied is to be pruned.
+func (w *walk) present(commit object.Hash, files fs.FS) error {
+	for _, p := range w.scope {
+		_, err := fs.Lstat(files, p)
+		switch why := w.withheld[p]; {
+		case why == errSubmodule:
+			return fmt.Errorf("Options.Paths: %q is a submodule, which Options.Submodules fetches: %w", p, source.ErrNotFound)
+		case why != nil:
+			return fmt.Errorf("Options.Paths: %q %w: %w", p, why, source.ErrNotFound)
+		case errors.Is(err, source.ErrNotFetched):
+			return fmt.Errorf("Options.Paths: %q has nothing that is not in a submodule which is not fetched: %w", p, source.ErrNotFound)
+		case err != nil:
+			return fmt.Errorf("Options.Paths: %q has no files, or none that is not ignored: %w", p, source.ErrNotFound)
+		}
+	}
+	if w.files.Len() > 0 {
+		return nil
+	}
+	if len(w.withheld) > 0 {
+		return fmt.Errorf("commit %s has no files that are not ignored, but for submodules, which Options.Submodules fetches: %w",
+			commit, source.ErrNotFound)
+	}
+	return fmt.Errorf("commit %s has no files, or none that is not ignored: %w", commit, source.ErrNotFound)
 }
 
 func (w *walk) object(hash object.Hash, l lacked) (object.Object, bool, error) {
@@ -225,6 +252,9 @@ func (w *walk) entry(folder string, e object.Entry, rules source.IgnoreRules, de
 		w.met[name] = true
 	}
 	if rules.Ignores(e.Name, isFolder || isModule) {
+		for _, p := range w.scope {
+			w.met[p] = w.met[p] || within(p, name)
+		}
 		w.keep(e, isFolder, depth)
 		return false, nil
 	}

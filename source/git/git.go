@@ -216,6 +216,9 @@ func (s *Source) content(ctx context.Context, remote *remote, tip tip) (*checkou
 		return nil, err
 	}
 	made := &checkout{commit: tip.commit, want: tip.want, tag: tip.tag, files: w.files.FS(), signatures: g.signatures}
+	if err := w.present(tip.commit, made.files); err != nil {
+		return nil, err
+	}
 	made.visited, made.needed, made.stored = g.visits.now, len(w.needed), g.stored
 	s.mu.Lock()
 	s.last = made
