@@ -56,6 +56,9 @@ func (g *gathering) gather(ctx context.Context) (*walk, error) {
 			return nil, err
 		}
 	}
+	if err := g.pinnedTag(); err != nil {
+		return nil, err
+	}
 	var err error
 	if g.signatures, err = g.verifier.verify(g.tip, g.find); err != nil {
 		return nil, err
@@ -181,6 +184,9 @@ func (g *gathering) bringTip(ctx context.Context) error {
 
 // checkTip holds what a server says of a tag against the tag.
 func (g *gathering) checkTip() error {
+	if err := g.pinnedTag(); err != nil {
+		return err
+	}
 	if o, ok := g.find(g.tip.want); ok && o.Kind == object.Tag {
 		target, err := object.TargetOf(o.Body())
 		if err == nil {
@@ -197,6 +203,27 @@ func (g *gathering) checkTip() error {
 		return fmt.Errorf("commit %s: %w", g.tip.commit, errIncomplete)
 	}
 	return nil
+}
+
+// pinnedTag is for a tag's hash in the place of its commit's, which git show-ref and release pages tell.
+func (g *gathering) pinnedTag() error {
+	o, ok := g.find(g.tip.commit)
+	if !ok || !g.tip.pinned || o.Kind != object.Tag {
+		return nil
+	}
+	first, err := object.TargetOf(o.Body())
+	target := first
+	for err == nil && target.Kind == object.Tag {
+		if o, ok = g.find(target.Hash); !ok || o.Kind != object.Tag {
+			break
+		}
+		target, err = object.TargetOf(o.Body())
+	}
+	if err != nil {
+		return fmt.Errorf("Options.Commit %s: %w", g.tip.commit, err)
+	}
+	return fmt.Errorf("Options.Commit %s is the annotated tag %.200q, of the %s %s: "+
+		"give the commit, as git rev-parse 'TAG^{commit}' prints it", g.tip.commit, first.Name, target.Kind, target.Hash)
 }
 
 // haves are the commits that are here as this source wants them.

@@ -109,6 +109,9 @@ func (g *gathering) confirm(ctx context.Context) error {
 		_, err := g.gather(ctx)
 		return err
 	}
+	if err := g.pinnedTag(); err != nil {
+		return err
+	}
 	_, err := g.verifier.verify(g.tip, g.find)
 	return err
 }
