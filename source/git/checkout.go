@@ -47,6 +47,7 @@ type walk struct {
 	ignored    int             // that are not
 	read       int64           // bytes of folders, of each as often as it is met
 	met        map[string]bool // of the scope's paths
+	above      map[string]bool // folders on the way to them
 	withheld   map[string]error
 	submodules map[string]wantedModule
 	modules    []byte // what .gitmodules has, if there are submodules
@@ -71,7 +72,7 @@ func (s *Source) newWalk(ctx context.Context, find lookup) *walk {
 	return &walk{
 		ctx: ctx, opts: &s.opts, scope: s.scope, find: find, needed: make(object.Set), lacks: make(map[object.Hash]lacked),
 		files: source.NewTree(s.opts.Limits), met: make(map[string]bool), withheld: make(map[string]error),
-		submodules: make(map[string]wantedModule), pointers: make(map[string]pointer), at: s.module.path,
+		above: make(map[string]bool), submodules: make(map[string]wantedModule), pointers: make(map[string]pointer), at: s.module.path,
 	}
 }
 
@@ -99,7 +100,7 @@ func (w *walk) commit(commit object.Hash, rules source.IgnoreRules) error {
 func (w *walk) close() error {
 	for _, p := range w.scope {
 		if !w.met[p] {
-			return fmt.Errorf("Options.Paths: %q: %w", strings.TrimPrefix(w.at+"/"+p, "/"), w.missing(p))
+			return fmt.Errorf("Options.Paths: %w", w.missing(p))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.withheld)) { // of several in one folder that is not there the first one counts
@@ -158,6 +159,9 @@ func (w *walk) folder(name string, hash object.Hash, rules source.IgnoreRules, d
 	o, ok, err := w.object(hash, lacked{object.Tree, where == above, name})
 	if err != nil || !ok {
 		return false, err
+	}
+	if where == above {
+		w.above[name] = true
 	}
 	if depth >= w.opts.Limits.MaxDepth {
 		return false, &source.LimitError{Option: "Limits.MaxDepth", Max: int64(w.opts.Limits.MaxDepth), Name: name}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/gitopskit/gitopskit/internal/testbed"
 	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/git"
 )
@@ -29,5 +30,59 @@ func TestATagsHashIsNoCommits(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A name that leads nowhere is told with what there is.
+func TestWrongNames(t *testing.T) {
+	repo := testbed.Git(t)
+	commit(t, repo, map[string][]byte{"apps/web/a": []byte("1"), "apps/db/b": []byte("1"), "file": []byte("1")})
+	run(t, repo, "branch", "staging", "main")
+	run(t, repo, "tag", "v1.0.0", "main")
+	for name, tt := range map[string]struct {
+		opts          git.Options
+		overHTTP, all string // what the errors have
+	}{
+		"branch":         {git.Options{Branch: "mian"}, `branch "mian": not found among 2 branches; HEAD is "main"`, `branch "mian": not found`},
+		"HEAD's branch":  {git.Options{Branch: "mian"}, "", `; HEAD is "main"`},
+		"tag as branch":  {git.Options{Branch: "v1.0.0"}, "", `; HEAD is "main"; there is a tag of this name, for Options.Tag`},
+		"tag":            {git.Options{Tag: "v2"}, `tag "v2": not found among 1 tag`, `tag "v2": not found`},
+		"branch as tag":  {git.Options{Tag: "staging"}, "", "; there is a branch of this name, for Options.Branch"},
+		"reference":      {git.Options{Reference: "refs/pull/1/head"}, "", `reference "refs/pull/1/head": not found`},
+		"root":           {git.Options{Paths: []string{"app"}}, "", `Options.Paths: "app": the repository's root has no "app": not found`},
+		"below root":     {git.Options{Paths: []string{"app/web"}}, "", `Options.Paths: "app/web": the repository's root has no "app": not found`},
+		"folder":         {git.Options{Paths: []string{"apps/wbe"}}, "", `Options.Paths: "apps/wbe": "apps" has no "wbe": not found`},
+		"deeper":         {git.Options{Paths: []string{"apps/wbe/a", "file"}}, "", `"apps" has no "wbe": not found`},
+		"below a file":   {git.Options{Paths: []string{"apps/web/a/b"}}, "", `Options.Paths: "apps/web/a/b": "apps/web/a" is not a folder: not found`},
+		"pattern":        {git.Options{Paths: []string{"apps/*"}}, "", `"apps" has no "*": not found; these are names, and no patterns`},
+		"other patterns": {git.Options{Paths: []string{"[a]pps"}}, "", `no patterns`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, url := range urlsOf(repo) {
+				tt.opts.KnownHosts = repo.KnownHosts()
+				_, err := newSource(t, url, tt.opts).Fetch(t.Context(), source.Revision{})
+				checkError(t, err, source.ErrNotFound, tt.all)
+				if url == repo.URL() {
+					checkError(t, err, source.ErrNotFound, tt.overHTTP)
+				}
+			}
+		})
+	}
+}
+
+func TestFullNamesAreReferences(t *testing.T) {
+	for name, tt := range map[string]struct {
+		opts git.Options
+		text string
+	}{
+		"branch":      {git.Options{Branch: "refs/heads/main"}, `Options.Branch "refs/heads/main" is the full name of a reference: set Options.Branch to "main"`},
+		"tag":         {git.Options{Tag: "refs/tags/v1"}, `set Options.Tag to "v1"`},
+		"wrong field": {git.Options{Branch: "refs/tags/v1"}, `set Options.Tag to "v1"`},
+		"other":       {git.Options{Tag: "refs/pull/7/head"}, `set Options.Reference to "refs/pull/7/head"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := git.New("https://example.com/a.git", tt.opts)
+			checkError(t, err, nil, tt.text)
+		})
 	}
 }

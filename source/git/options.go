@@ -30,9 +30,10 @@ type Options struct {
 	// Prereleases lets SemVer take prereleases where its range does not name one itself.
 	Prereleases bool
 
-	// Paths are the files and folders that are wanted, with what is in them, such as "apps/web". Empty: everything. What is
-	// outside of them is not downloaded where the server can filter. To look at it is [source.ErrNotFetched], and a path that
-	// the commit does not have is [source.ErrNotFound].
+	// Paths are the files and folders that are wanted, with what is in them, such as "apps/web". They are names: *, ? and [
+	// are characters like others, and patterns are for Ignore. Empty: everything. What is outside of them is not downloaded
+	// where the server can filter. To look at it is [source.ErrNotFetched], and a path that the commit does not have, or of
+	// which all is ignored, is [source.ErrNotFound].
 	Paths []string
 	// Ignore is lines of gitignore syntax: what they match is left out, and not downloaded where the server can filter. They
 	// count more than those of the .sourceignore files that a tree has.
@@ -123,6 +124,10 @@ func (o Options) validate() error {
 		return fmt.Errorf("Options.Commit %q is not 40 lower-case hexadecimal digits", o.Commit)
 	case o.Reference != "" && !strings.HasPrefix(o.Reference, "refs/"):
 		return fmt.Errorf("Options.Reference %q does not start with refs/", o.Reference)
+	case strings.HasPrefix(o.Branch, "refs/"):
+		return fullName("Branch", o.Branch)
+	case strings.HasPrefix(o.Tag, "refs/"):
+		return fullName("Tag", o.Tag)
 	case o.SemVer == "" && (o.TagPattern != "" || o.Prereleases):
 		return errors.New("Options.TagPattern and Prereleases are for SemVer, which is empty")
 	case o.LFS != LFSPointers && o.LFS != LFSFetch && o.LFS != LFSRefuse:
@@ -135,6 +140,17 @@ func (o Options) validate() error {
 		return errors.New("Options.Verify.Tag wants a tag, and none is named: set Tag, SemVer or a Reference below refs/tags/")
 	}
 	return o.Verify.validate()
+}
+
+// fullName says where a full name belongs.
+func fullName(field, given string) error {
+	option, name := "Reference", given
+	if branch, ok := strings.CutPrefix(given, "refs/heads/"); ok {
+		option, name = "Branch", branch
+	} else if tag, ok := strings.CutPrefix(given, "refs/tags/"); ok {
+		option, name = "Tag", tag
+	}
+	return fmt.Errorf("Options.%s %q is the full name of a reference: set Options.%s to %q", field, given, option, name)
 }
 
 // namesTag reports whether what counts of the fields that say what to fetch is a tag.

@@ -26,6 +26,7 @@ type tip struct {
 type chooser struct {
 	find    func(*wire.Advertisement) (tip, error)
 	full    string   // the reference's full name, where it is one
+	twin    string   // of a branch the tag of the same name, and the other way around, which may have been meant
 	prefix  string   // what the names of the references that matter start with
 	commit  string   // pins
 	pattern *pattern // of versions
@@ -44,8 +45,10 @@ func newChooser(o Options) (*chooser, error) {
 		}
 		c.pattern, c.prefix, c.find = p, "refs/tags/", p.newest
 	case o.Tag != "":
+		c.twin = "refs/heads/" + o.Tag
 		c.name("tag", o.Tag, "refs/tags/"+o.Tag)
 	case o.Branch != "":
+		c.twin = "refs/tags/" + o.Branch
 		c.name("branch", o.Branch, "refs/heads/"+o.Branch)
 	default:
 		c.prefix, c.full, c.find = "HEAD", "HEAD", head
@@ -58,21 +61,53 @@ func (c *chooser) name(kind, name, full string) {
 	c.find = func(a *wire.Advertisement) (tip, error) {
 		ref, ok := a.Find(full)
 		if !ok {
-			return tip{}, fmt.Errorf("%s %q: %w", kind, name, source.ErrNotFound)
+			return tip{}, fmt.Errorf("%s %q: %w%s", kind, name, source.ErrNotFound, c.instead(kind, a))
 		}
 		return tipOf(name, ref), nil
 	}
 }
 
+// instead says what there is instead of a branch or a tag. In version 2 the server was not asked for the others.
+func (c *chooser) instead(kind string, a *wire.Advertisement) string {
+	text := ""
+	if a.Version != 2 {
+		switch kind {
+		case "branch":
+			text = " among " + counted(a.Branches, "branch", "branches")
+		case "tag":
+			text = " among " + counted(a.Tags, "tag", "tags")
+		}
+	}
+	if branch, ok := strings.CutPrefix(a.Head, "refs/heads/"); ok && kind == "branch" {
+		text += fmt.Sprintf("; HEAD is %q", branch)
+	}
+	if _, ok := a.Find(c.twin); ok && kind == "branch" {
+		text += "; there is a tag of this name, for Options.Tag"
+	} else if ok {
+		text += "; there is a branch of this name, for Options.Branch"
+	}
+	return text
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // keeps reports whether a reference may matter, so that of a million only those few are held.
 func (c *chooser) keeps(name string) bool {
-	return name == "HEAD" || name == c.full || c.pattern != nil && strings.HasPrefix(name, c.prefix)
+	return name == "HEAD" || name == c.full || name == c.twin || c.pattern != nil && strings.HasPrefix(name, c.prefix)
 }
 
 // prefixes are what a server of version 2 is asked for.
 func (c *chooser) prefixes() []string {
 	if c.prefix == "HEAD" {
 		return []string{"HEAD"}
+	}
+	if c.twin != "" {
+		return []string{"HEAD", c.prefix, c.twin}
 	}
 	return []string{"HEAD", c.prefix}
 }

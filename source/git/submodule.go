@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/git/internal/object"
@@ -99,15 +100,37 @@ func (w *walk) readModules(root object.Hash) error {
 	return nil
 }
 
-// missing says of a path that the commit does not have what may have it.
+// missing says of a path that the commit does not have how far it leads.
 func (w *walk) missing(path string) error {
+	whole := w.fromRoot(path)
 	for name, why := range w.withheld {
 		if within(path, name) && why == errSubmodule {
-			return fmt.Errorf("%w: %w", source.ErrNotFound, why)
+			return fmt.Errorf("%q %w: %w", whole, why, source.ErrNotFound)
 		}
 	}
-	return source.ErrNotFound
+	folder, rest := "", path
+	for {
+		element, below, nested := strings.Cut(rest, "/")
+		if next := join(folder, element); nested && w.above[next] {
+			folder, rest = next, below
+			continue
+		}
+		text := fmt.Sprintf("%q: %q has no %q", whole, w.fromRoot(folder), element)
+		switch {
+		case nested && w.withheld[join(folder, element)] == errOutside:
+			text = fmt.Sprintf("%q: %q is not a folder", whole, w.fromRoot(join(folder, element)))
+		case w.fromRoot(folder) == "":
+			text = fmt.Sprintf("%q: the repository's root has no %q", whole, element)
+		}
+		if strings.ContainsAny(path, "*?[") {
+			return fmt.Errorf("%s: %w; these are names, and no patterns", text, source.ErrNotFound)
+		}
+		return fmt.Errorf("%s: %w", text, source.ErrNotFound)
+	}
 }
+
+// fromRoot returns a path with that of the submodule that it is in.
+func (w *walk) fromRoot(path string) string { return strings.Trim(w.at+"/"+path, "/") }
 
 // below returns the paths that are in a folder, relative to it.
 func (s scope) below(folder string) scope {

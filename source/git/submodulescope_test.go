@@ -57,8 +57,9 @@ func TestPathsWithinSubmodules(t *testing.T) {
 		})
 	}
 	for path, text := range map[string]string{
-		"libs/x/none": `"libs/x/none": not found`, "libs/x/deep/y/none/z": `"libs/x/deep/y/none/z": not found`,
-		"unlisted/y": "submodule \"unlisted\": .gitmodules has no entry",
+		"libs/x/none":          `"libs/x/none": "libs/x" has no "none": not found`,
+		"libs/x/deep/y/none/z": `"libs/x/deep/y/none/z": "libs/x/deep/y" has no "none": not found`,
+		"unlisted/y":           "submodule \"unlisted\": .gitmodules has no entry",
 	} {
 		checkError(t, refusal(t, f.top.URL(), git.Options{Paths: []string{path}}), nil, text)
 	}

@@ -25,6 +25,8 @@ type Advertisement struct {
 	Version      int
 	Refs         []Ref
 	Head         string // the full name of the branch that HEAD is, where the server says it
+	Branches     int    // how many the server listed, kept or not
+	Tags         int    // how many, too
 	Empty        bool   // the server listed no reference at all; in version 2 it lists only those that it is asked for
 	Capabilities Capabilities
 }
@@ -168,7 +170,17 @@ func (l *listing) take(hash object.Hash, name string) {
 		}
 		return
 	}
+	l.made.count(name)
 	if isKept(name, l.keep) {
 		l.made.Refs = append(l.made.Refs, Ref{Name: name, Hash: hash})
+	}
+}
+
+func (a *Advertisement) count(name string) {
+	switch {
+	case strings.HasPrefix(name, "refs/heads/"):
+		a.Branches++
+	case strings.HasPrefix(name, "refs/tags/"):
+		a.Tags++
 	}
 }

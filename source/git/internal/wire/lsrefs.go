@@ -66,6 +66,7 @@ func (a *Advertisement) listed(line string, keep func(string) bool) error {
 			}
 		}
 	}
+	a.count(ref.Name)
 	if isKept(ref.Name, keep) {
 		a.Refs = append(a.Refs, ref)
 	}
