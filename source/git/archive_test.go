@@ -145,7 +145,7 @@ func (w truth) check(t testing.TB, what string, content fs.FS) {
 	for path, want := range w.identities {
 		identity, err := source.Identity(content, path)
 		// A folder with submodules alone is not in a snapshot.
-		if identity != want && !(errors.Is(err, fs.ErrNotExist) && !w.within(path)) {
+		if identity != want && !(errors.Is(err, source.ErrNotFetched) && !w.within(path)) {
 			t.Errorf("%s: %q has the identity %q, %v; git says %q", what, path, identity, err, want)
 		}
 	}
