@@ -112,3 +112,29 @@ func TestOptionsAsJSONAreWhatAsksForContent(t *testing.T) {
 		t.Errorf("got %s, %v, want %s", same, err, plain)
 	}
 }
+
+func TestReasonsOfRefusedSignatures(t *testing.T) {
+	r := newSignedRepo(t, servers["able"])
+	pgp := newPGPKey(t)
+	r.objects["pgp"] = makeTag(t, r.Repository, "pgp", r.objects["main"], pgp.signature)
+	onlySSH := r.verification("tag")
+	onlyPGP := git.Verification{Tag: true, OpenPGP: [][]byte{pgp.public()}}
+	for tag, tt := range map[string]struct {
+		verify git.Verification
+		want   error
+		reason string
+	}{
+		"plain":  {onlySSH, source.ErrUnsigned, "it has no signature: make it anew with git tag -s"},
+		"pgp":    {onlySSH, source.ErrUnknownKey, "it has an OpenPGP signature, and no OpenPGP keys are given, only SSH keys"},
+		"v1.0.0": {onlyPGP, source.ErrUnknownKey, "it has an SSH signature, and no SSH keys are given, only OpenPGP keys"},
+	} {
+		_, err := newSource(t, r.URL(), git.Options{Tag: tag, Verify: tt.verify}).Fetch(t.Context(), source.Revision{})
+		refused := new(source.SignatureError)
+		if !errors.As(err, &refused) || !errors.Is(err, tt.want) || refused.Reason != tt.reason {
+			t.Errorf("%s: got %v, want %q", tag, err, tt.reason)
+		}
+		if strings.Count(err.Error(), "unverified") != 1 {
+			t.Errorf("it is said twice: %v", err)
+		}
+	}
+}

@@ -99,10 +99,11 @@ func (k *Keyring) verify(signed source.Signature, kind object.Kind, body []byte,
 	signed.Hash = hash.String()
 	switch {
 	case errors.Is(err, errUnsigned):
-		err = refusal(signed, source.ErrUnsigned, "%v: sign it, for example with git %s -S", err, kind)
+		mend := "sign it, for example with git commit -S"
 		if kind == object.Tag {
-			err = refusal(signed, source.ErrUnsigned, "%v: sign it, for example with git tag -s", err)
+			mend = "make it anew with git tag -s"
 		}
+		err = refusal(signed, source.ErrUnsigned, "%v: %s", err, mend)
 	case err != nil:
 		err = bad(signed, err)
 	case failed != nil:
@@ -117,9 +118,24 @@ func (k *Keyring) verify(signed source.Signature, kind object.Kind, body []byte,
 		err = bad(signed, errors.New("it is not in a format that is supported: sign with an OpenPGP or an SSH key"))
 	}
 	if err != nil {
-		return source.Signature{}, err
+		return source.Signature{}, k.lacking(err)
 	}
 	return signed, nil
+}
+
+// lacking says of a key that is not known where no key of its kind could be.
+func (k *Keyring) lacking(err error) error {
+	refused := new(source.SignatureError)
+	if !errors.Is(err, source.ErrUnknownKey) || !errors.As(err, &refused) {
+		return err
+	}
+	switch {
+	case refused.Format == "openpgp" && len(k.openPGP) == 0:
+		refused.Reason = "it has an OpenPGP signature, and no OpenPGP keys are given, only SSH keys"
+	case refused.Format == "ssh" && len(k.ssh) == 0:
+		refused.Reason = "it has an SSH signature, and no SSH keys are given, only OpenPGP keys"
+	}
+	return err
 }
 
 func refusal(signed source.Signature, cause error, format string, args ...any) error {
