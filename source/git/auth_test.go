@@ -1,6 +1,7 @@
 package git_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -259,5 +260,38 @@ func TestErrorsOfAuthAreOfTheirKind(t *testing.T) {
 			}
 		}
 		server.Close()
+	}
+}
+
+func TestRefusedCredentialsAreNamed(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer server.Close()
+	gives := func(c git.Credential) func(context.Context, git.CredentialRequest) (git.Credential, error) {
+		return func(context.Context, git.CredentialRequest) (git.Credential, error) { return c, nil }
+	}
+	inURL := strings.Replace(server.URL, "//", "//u:hunter2@", 1)
+	for name, tt := range map[string]struct {
+		url  string
+		opts git.Options
+		want error
+		text string
+	}{
+		"none":       {server.URL, git.Options{}, source.ErrUnauthorized, "; no credentials were given"},
+		"password":   {server.URL, git.Options{Username: "u", Password: "hunter2"}, source.ErrUnauthorized, "; refused: Options.Username and Password"},
+		"token":      {server.URL, git.Options{Token: "hunter2"}, source.ErrUnauthorized, "; refused: Options.Token"},
+		"URL":        {inURL, git.Options{}, source.ErrUnauthorized, "; refused: the URL's user and password"},
+		"function":   {server.URL, git.Options{Credentials: gives(git.Credential{Token: "hunter2"})}, source.ErrUnauthorized, "; refused: what Options.Credentials gave"},
+		"gives none": {server.URL, git.Options{Credentials: noCredentials}, source.ErrUnauthorized, "; no credentials were given"},
+		"empty":      {server.URL, git.Options{Username: "u"}, source.ErrUnauthorized, "Password, of which the password is empty"},
+		"line break": {server.URL, git.Options{Username: "u", Password: "hunter2\n"}, source.ErrUnauthorized, "of which the password ends with a line break"},
+		"token's":    {server.URL, git.Options{Token: "hunter2\n"}, nil, "Options.Token: the token has a line break"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.opts.Transport = server.Client().Transport
+			_, err := newSource(t, tt.url+"/a.git", tt.opts).Fetch(t.Context(), source.Revision{})
+			checkError(t, err, tt.want, tt.text)
+		})
 	}
 }

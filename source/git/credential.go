@@ -61,6 +61,19 @@ func (o Options) credentials(
 	return func(context.Context, transport.Request) (transport.Credential, error) { return c, nil }, nil
 }
 
+// credentialsFrom says where what credentials returns is from.
+func (o Options) credentialsFrom(inURL *url.Userinfo) string {
+	switch {
+	case o.Credentials != nil:
+		return "what Options.Credentials gave"
+	case inURL != nil:
+		return "the URL's user and password"
+	case o.Token != "":
+		return "Options.Token"
+	}
+	return "Options.Username and Password"
+}
+
 // plain returns the options without what a Source must not print.
 func (o Options) plain() Options {
 	o.Username, o.Password, o.Token, o.Proxy = "", "", "", ""

@@ -73,7 +73,7 @@ func configure(repository string, opts Options) (*Source, error) {
 	s.module.access = &access{url: *u, asks: opts.Credentials != nil, Options: transport.Options{
 		CA: opts.CA, ClientCertificate: opts.ClientCertificate, ClientKey: opts.ClientKey, RoundTripper: opts.Transport,
 		Proxy: opts.Proxy, KnownHosts: opts.KnownHosts, AllowPlainHTTP: opts.AllowPlainHTTP, StallTimeout: opts.StallTimeout,
-		Credentials: credentials,
+		Credentials: credentials, CredentialsFrom: opts.credentialsFrom(user),
 	}}
 	if s.transport, err = s.module.access.transport(); err != nil {
 		return nil, err

@@ -81,6 +81,7 @@ func (a *access) to(u *url.URL, inURL *url.Userinfo) *access {
 		}
 	}
 	if password, ok := inURL.Password(); ok && !a.asks {
+		b.CredentialsFrom = "the user and password in " + modulesFile
 		c := transport.Credential{Username: inURL.Username(), Password: password}
 		b.Credentials = func(context.Context, transport.Request) (transport.Credential, error) { return c, nil }
 	}

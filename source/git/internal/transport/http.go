@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
@@ -218,7 +219,7 @@ func (s *Session) judge(response *http.Response, want string) error {
 	switch {
 	case code == http.StatusOK:
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		return fmt.Errorf("%w: %s%s", source.ErrUnauthorized, answer, said)
+		return fmt.Errorf("%w: %s%s; %s", source.ErrUnauthorized, answer, said, s.shown(response.Request))
 	case code == http.StatusNotFound, code == http.StatusGone:
 		return fmt.Errorf("repository: %w: %s%s", source.ErrNotFound, answer, said)
 	case code == http.StatusTooManyRequests, code >= 500:
@@ -236,6 +237,22 @@ func (s *Session) judge(response *http.Response, want string) error {
 		err = fmt.Errorf("%w, a page for browsers; where that is a login page, credentials are missing or wrong", err)
 	}
 	return err
+}
+
+// shown says which credentials a request had that was refused, and what is odd about them.
+func (s *Session) shown(request *http.Request) string {
+	if request == nil || request.Header.Get("Authorization") == "" {
+		return "no credentials were given"
+	}
+	from := cmp.Or(s.site.opts.CredentialsFrom, "the credentials")
+	_, password, basic := request.BasicAuth()
+	switch {
+	case basic && password == "":
+		from += ", of which the password is empty"
+	case basic && strings.TrimRight(password, "\r\n") != password:
+		from += ", of which the password ends with a line break, as a file's content does"
+	}
+	return "refused: " + from
 }
 
 // maxSaid is how much is read, and told, of what a server says along with a status.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -111,6 +112,9 @@ func (s *Session) sendAs(c Credential, send func(func(*http.Request)) (*http.Res
 		return nil, errors.New("the credentials have both a token and a user or password: one of them is to be sent")
 	case c.Token == "" && !basic && (len(c.PrivateKey) > 0 || c.Agent):
 		return nil, errors.New("the credentials are those of SSH: over HTTP they are a token, or a user and a password")
+	case strings.ContainsAny(c.Token, "\r\n"): // no header can have it
+		return nil, fmt.Errorf("%s: the token has a line break, as a file's content has at its end",
+			cmp.Or(s.site.opts.CredentialsFrom, "the credentials"))
 	case (c.Token != "" || basic) && s.site.url.Scheme == "http" && !s.site.opts.AllowPlainHTTP:
 		return nil, ErrPlainHTTP
 	}

@@ -54,6 +54,8 @@ type Options struct {
 	Proxy string `json:"-"`
 	// Credentials is asked for credentials when they are needed. Nil: there are none.
 	Credentials func(context.Context, Request) (Credential, error) `json:"-"`
+	// CredentialsFrom is what errors call that which Credentials gives, such as "Options.Token".
+	CredentialsFrom string
 }
 
 // DefaultStallTimeout is more than a server takes to count the objects of a big repository: it reports progress meanwhile.
