@@ -60,8 +60,8 @@ func TestAuthOverHTTP(t *testing.T) {
 		"bearer":                   {testbed.GitOptions{Token: "right"}, git.Options{Token: "right"}, nil},
 		"wrong token":              {testbed.GitOptions{Token: "right"}, git.Options{Token: "hunter2"}, source.ErrUnauthorized},
 		"basic for bearer":         {testbed.GitOptions{Token: "right"}, git.Options{Password: "hunter2"}, source.ErrUnauthorized},
-		"key of SSH":               {basic, git.Options{PrivateKey: authKey(t).private("")}, nil},
-		"agent of SSH":             {basic, git.Options{SSHAgent: true}, nil},
+		"key of SSH":               {basic, givenLater(git.Credential{PrivateKey: authKey(t).private("")}), nil},
+		"agent of SSH":             {basic, givenLater(git.Credential{Agent: true}), nil},
 		"bearer, over HTTP at all": {testbed.GitOptions{Token: "right"}, git.Options{Token: "right", AllowPlainHTTP: true}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -268,9 +268,6 @@ func TestRefusedCredentialsAreNamed(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
 	defer server.Close()
-	gives := func(c git.Credential) func(context.Context, git.CredentialRequest) (git.Credential, error) {
-		return func(context.Context, git.CredentialRequest) (git.Credential, error) { return c, nil }
-	}
 	inURL := strings.Replace(server.URL, "//", "//u:hunter2@", 1)
 	for name, tt := range map[string]struct {
 		url  string
@@ -282,7 +279,7 @@ func TestRefusedCredentialsAreNamed(t *testing.T) {
 		"password":   {server.URL, git.Options{Username: "u", Password: "hunter2"}, source.ErrUnauthorized, "; refused: Options.Username and Password"},
 		"token":      {server.URL, git.Options{Token: "hunter2"}, source.ErrUnauthorized, "; refused: Options.Token"},
 		"URL":        {inURL, git.Options{}, source.ErrUnauthorized, "; refused: the URL's user and password"},
-		"function":   {server.URL, git.Options{Credentials: gives(git.Credential{Token: "hunter2"})}, source.ErrUnauthorized, "; refused: what Options.Credentials gave"},
+		"function":   {server.URL, givenLater(git.Credential{Token: "hunter2"}), source.ErrUnauthorized, "; refused: what Options.Credentials gave"},
 		"gives none": {server.URL, git.Options{Credentials: noCredentials}, source.ErrUnauthorized, "; no credentials were given"},
 		"empty":      {server.URL, git.Options{Username: "u"}, source.ErrUnauthorized, "Password, of which the password is empty"},
 		"line break": {server.URL, git.Options{Username: "u", Password: "hunter2\n"}, source.ErrUnauthorized, "of which the password ends with a line break"},
@@ -294,4 +291,9 @@ func TestRefusedCredentialsAreNamed(t *testing.T) {
 			checkError(t, err, tt.want, tt.text)
 		})
 	}
+}
+
+// givenLater are options by which a credential is first seen when it is needed.
+func givenLater(c git.Credential) git.Options {
+	return git.Options{Credentials: func(context.Context, git.CredentialRequest) (git.Credential, error) { return c, nil }}
 }

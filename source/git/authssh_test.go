@@ -106,10 +106,10 @@ func TestAuthOverSSH(t *testing.T) {
 		"other agent":      {git.Options{SSHAgent: true}, []authenticKey{other}, source.ErrUnauthorized, "lets nobody in"},
 		"no agent":         {git.Options{SSHAgent: true}, nil, nil, "SSH_AUTH_SOCK is not set"},
 		"wrong password":   {git.Options{Password: "hunter2"}, nil, source.ErrUnauthorized, "lets nobody in"},
-		"no passphrase":    {git.Options{PrivateKey: key.private("hunter2")}, nil, nil, "Options.Passphrase is empty"},
-		"wrong passphrase": {git.Options{PrivateKey: key.private("right"), Passphrase: []byte("hunter2")}, nil, nil, "does not open"},
-		"no key":           {git.Options{PrivateKey: []byte("hunter2")}, nil, nil, "Options.PrivateKey"},
-		"token":            {git.Options{Token: "hunter2"}, nil, nil, "token, which is for HTTP"},
+		"no passphrase":    {givenLater(git.Credential{PrivateKey: key.private("hunter2")}), nil, nil, "Options.Passphrase is empty"},
+		"wrong passphrase": {givenLater(git.Credential{PrivateKey: key.private("right"), Passphrase: []byte("hunter2")}), nil, nil, "does not open"},
+		"no key":           {givenLater(git.Credential{PrivateKey: []byte("hunter2")}), nil, nil, "Options.PrivateKey"},
+		"token":            {givenLater(git.Credential{Token: "hunter2"}), nil, nil, "token, which is for HTTP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("SSH_AUTH_SOCK", "")

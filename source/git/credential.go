@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -59,6 +60,24 @@ func (o Options) credentials(
 		c.Password, _ = inURL.Password()
 	}
 	return func(context.Context, transport.Request) (transport.Credential, error) { return c, nil }, nil
+}
+
+// suit returns why the credentials are of no use with a URL of this scheme.
+func (o Options) suit(scheme string) error {
+	web := scheme == "http" || scheme == "https"
+	switch {
+	case web && (len(o.PrivateKey) > 0 || o.SSHAgent):
+		return fmt.Errorf("Options.PrivateKey and SSHAgent are for SSH, and the URL's scheme is %s: "+
+			"set Username and Password or Token, or give an ssh:// URL", scheme)
+	case scheme == "ssh" && o.Token != "":
+		return errors.New("Options.Token is for HTTP, and the URL is of SSH: set PrivateKey, SSHAgent or Password, " +
+			"or give an https:// URL")
+	case len(o.PrivateKey) > 0:
+		return transport.CheckKey(o.PrivateKey, o.Passphrase)
+	case len(o.Passphrase) > 0:
+		return errors.New("Options.Passphrase is for PrivateKey, which is empty")
+	}
+	return nil
 }
 
 // credentialsFrom says where what credentials returns is from.

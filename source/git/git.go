@@ -60,6 +60,9 @@ func configure(repository string, opts Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := opts.suit(u.Scheme); err != nil {
+		return nil, err
+	}
 	credentials, err := opts.credentials(user)
 	if err != nil {
 		return nil, err

@@ -99,6 +99,12 @@ func (c *keyCache) parse(key, passphrase []byte) (ssh.Signer, error) {
 	return signer, err
 }
 
+// CheckKey returns why a private key cannot be used.
+func CheckKey(key, passphrase []byte) error {
+	_, err := parsePrivateKey(key, passphrase)
+	return err
+}
+
 func parsePrivateKey(key, passphrase []byte) (ssh.Signer, error) {
 	block, _ := pem.Decode(key)
 	switch {
