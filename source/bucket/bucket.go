@@ -25,6 +25,7 @@ type Source struct {
 	last contents
 	// ignoreFiles are those of the last listing, and some of earlier ones.
 	ignoreFiles contents
+	pageStarts  []string // keys after which the pages of the last listing began
 }
 
 var _ source.Source = (*Source)(nil)
@@ -70,7 +71,8 @@ func (s *Source) String() string { return s.driver.String() + "/" + s.opts.Prefi
 // How often a bucket is listed whose objects change while they are read.
 const maxListings = 5
 
-// Fetch implements [source.Source]. If known is current, that costs one request for every thousand keys.
+// Fetch implements [source.Source]. If known is current, that costs one request for every thousand keys, which are sent at once
+// where the Source has listed the bucket before.
 func (s *Source) Fetch(ctx context.Context, known source.Revision) (*source.Snapshot, error) {
 	snapshot, err := s.fetch(ctx, known)
 	if err == nil || err == source.ErrNotModified {

@@ -17,7 +17,9 @@ import (
 // Its errors wrap [source.ErrNotFound] where there is no such bucket, [source.ErrUnauthorized] where the store lets nobody in
 // or not that one, and a [*source.TemporaryError] where the same call may succeed later. They tell no secret.
 type Driver interface {
-	// List yields what is under a prefix, in any order, and ends after the first error.
+	// List yields what is under a prefix, and ends after the first error. A store that lists keys in the order of their bytes,
+	// and begins at List.After, is asked for several parts of a listing at once; any other order, and After without effect,
+	// are right too.
 	List(ctx context.Context, list List) iter.Seq2[Object, error]
 	// Get returns the content of the object as it was listed, which the caller closes. Whatever has another ETag by now, or is
 	// gone, is [ErrMoved]. Content that is not what the store's checksums say is an error of Read's that wraps [ErrCorrupt].
@@ -29,6 +31,8 @@ type Driver interface {
 type List struct {
 	// Prefix is what keys start with: empty, or it ends in a slash.
 	Prefix string
+	// After is a key: what is wanted comes after it. Where Versions is set it is empty.
+	After string
 	// Versions asks for every version of each key, deletions among them, with those of one key the newest first.
 	Versions bool
 }

@@ -43,21 +43,6 @@ func (s *Source) objects(ctx context.Context, kept contents) ([]Object, error) {
 	return s.present(ctx)
 }
 
-// present returns what is under the prefix now.
-func (s *Source) present(ctx context.Context) ([]Object, error) {
-	var all []Object
-	for o, err := range s.driver.List(ctx, List{Prefix: s.opts.Prefix}) {
-		if err != nil {
-			return nil, fmt.Errorf("listing the objects: %w", err)
-		}
-		if len(all) == s.opts.MaxKeys {
-			return nil, &source.LimitError{Option: "Options.MaxKeys", Max: int64(s.opts.MaxKeys)}
-		}
-		all = append(all, o)
-	}
-	return all, nil
-}
-
 // judge leaves out what is no file or ignored, and holds the rest to the limits.
 func (s *Source) judge(ctx context.Context, objects []Object, kept contents) (listing, error) {
 	objects = slices.DeleteFunc(objects, isPlaceholder)

@@ -47,7 +47,8 @@ func (d *s3) List(ctx context.Context, list List) iter.Seq2[Object, error] {
 		inner, cancel := context.WithCancel(context.WithValue(ctx, callKey{}, c))
 		defer cancel()
 		owner := false
-		options := minio.ListObjectsOptions{Prefix: list.Prefix, Recursive: true, WithVersions: list.Versions, FetchOwner: &owner}
+		options := minio.ListObjectsOptions{Prefix: list.Prefix, StartAfter: list.After, Recursive: true, WithVersions: list.Versions,
+			FetchOwner: &owner}
 		for info := range d.client.ListObjectsIter(inner, d.bucket, options) {
 			if info.Err != nil {
 				yield(Object{}, d.describe(ctx, c, info.Err))
