@@ -103,24 +103,23 @@ func TestWhichFailuresMayPass(t *testing.T) {
 	for name, tt := range map[string]struct {
 		url  string
 		want bool
+		text string
 	}{
-		"refused":        {"http://" + closedPort(t) + "/a.git", true},
-		"refused by SSH": {"ssh://git@" + closedPort(t) + "/a.git", true},
-		"refused by git": {"git://" + closedPort(t) + "/a.git", true},
-		"closed":         {failing(closing), true},
-		"stalled":        {failing(stalling), true},
-		"cut":            {failing(cutting), true},
-		"no such host":   {"https://nonexistent.invalid/a.git", false},
-		"certificate":    {repo.HTTPSURL(), false},
-		"no repository":  {repo.HTTP + "/none.git", false},
-		"by SSH":         {strings.TrimSuffix(repo.SSHURL(), ".git") + "/none.git", false},
+		"refused":        {"http://" + closedPort(t) + "/a.git", true, ""},
+		"refused by SSH": {"ssh://git@" + closedPort(t) + "/a.git", true, ""},
+		"refused by git": {"git://" + closedPort(t) + "/a.git", true, ""},
+		"closed":         {failing(closing), true, "the server closes the connection without an answer"},
+		"stalled":        {failing(stalling), true, ""},
+		"cut":            {failing(cutting), true, ""},
+		"no such host":   {"https://nonexistent.invalid/a.git", false, ""},
+		"certificate":    {repo.HTTPSURL(), false, "Options.CA"},
+		"no repository":  {repo.HTTP + "/none.git", false, ""},
+		"by SSH":         {strings.TrimSuffix(repo.SSHURL(), ".git") + "/none.git", false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSource(t, tt.url, git.Options{StallTimeout: time.Second, KnownHosts: repo.KnownHosts()})
 			_, err := s.Fetch(t.Context(), source.Revision{})
-			if err == nil {
-				t.Fatal("there is no error")
-			}
+			checkError(t, err, nil, tt.text)
 			checkTemporary(t, err, tt.want)
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -141,10 +142,21 @@ func (s *Session) send(request *http.Request, redirect func(*http.Request, []*ht
 	response, err := client.Do(request)
 	if err != nil {
 		defer w.end()
-		return nil, refusedByTLS(w.blame(withoutURL(err)))
+		return nil, refusedByTLS(s.explain(w.blame(withoutURL(err))))
 	}
 	response.Body = &watchedBody{ReadCloser: response.Body, watch: w, site: s.site}
 	return response, nil
+}
+
+// explain says more of errors whose words tell little.
+func (s *Session) explain(err error) error {
+	if err == io.EOF {
+		return fmt.Errorf("the server closes the connection without an answer: %w", io.ErrUnexpectedEOF)
+	}
+	if errors.As(err, new(x509.UnknownAuthorityError)) && s.site.opts.RoundTripper == nil {
+		return fmt.Errorf("%w; if that authority is to be trusted, its certificate belongs into Options.CA", err)
+	}
+	return err
 }
 
 // withoutURL takes the URL out of what went wrong: the repository's is told by the caller.
