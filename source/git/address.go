@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/gitopskit/gitopskit/source"
 )
 
 var errBoth = errors.New("both the URL and Options have credentials")
@@ -24,6 +26,13 @@ var scpLike = regexp.MustCompile(`^(?:([^/@:]+)@)?([^/@:\[\]]+|\[[^/@\]]+\]):(.*
 // parseURL returns the repository's URL without credentials, and these. The user of SSH is no credential and stays. Errors
 // quote nothing, for url.Parse's may quote a piece of a password.
 func parseURL(raw string) (*url.URL, *url.Userinfo, error) {
+	if raw == "" {
+		return nil, nil, errors.New("the URL is empty")
+	}
+	if trimmed := strings.TrimSpace(raw); trimmed != raw {
+		start, end, _ := strings.Cut(raw, trimmed)
+		return nil, nil, fmt.Errorf("the URL starts with %q and ends with %q, which are no part of it", start, end)
+	}
 	if parts := scpLike.FindStringSubmatch(raw); parts != nil && !strings.Contains(raw, "://") {
 		if first, _, _ := strings.Cut(parts[3], "/"); parts[1] == "" && strings.Contains(first, "@") {
 			return nil, nil, errPassword
@@ -53,7 +62,19 @@ func parseURL(raw string) (*url.URL, *url.Userinfo, error) {
 	if password, ok := user.Password(); u.Scheme == "ssh" && user != nil && (!ok || password == "") {
 		u.User, user = url.User(user.Username()), nil
 	}
+	if u.Scheme == "" && u.Host == "" || u.Scheme == "file" {
+		return nil, nil, noScheme(u)
+	}
 	return u, user, checkURL(u)
+}
+
+// noScheme is for folders, and for what browsers show of a URL.
+func noScheme(u *url.URL) error {
+	host, path, _ := strings.Cut(u.Path, "/")
+	if u.Scheme == "" && strings.Contains(strings.Trim(host, "."), ".") && path != "" {
+		return fmt.Errorf("the URL has no scheme: give https://%s: %w", source.RedactURL(u.Path), errUnsupported)
+	}
+	return fmt.Errorf("a folder of this machine, for which source.Dir is: scheme %q: %w", u.Scheme, errUnsupported)
 }
 
 func checkURL(u *url.URL) error {
