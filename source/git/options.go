@@ -150,7 +150,7 @@ func fullName(field, given string) error {
 	} else if tag, ok := strings.CutPrefix(given, "refs/tags/"); ok {
 		option, name = "Tag", tag
 	}
-	return fmt.Errorf("Options.%s %q is the full name of a reference: set Options.%s to %q", field, given, option, name)
+	return fmt.Errorf("the full name %q of a reference is in Options.%s: set Options.%s to %q", given, field, option, name)
 }
 
 // namesTag reports whether what counts of the fields that say what to fetch is a tag.
