@@ -22,13 +22,15 @@ type CredentialRequest struct {
 // A Credential says who wants to read; the zero value is anyone. Over HTTP it is Username and Password, or Token. Over SSH
 // it is PrivateKey, Agent or Password, and Username where the URL names no user.
 type Credential struct {
-	Username   string    `json:"-"`
-	Password   string    `json:"-"`
-	Token      string    `json:"-"` // for bearer authentication
-	PrivateKey []byte    `json:"-"` // PEM
-	Passphrase []byte    `json:"-"` // of PrivateKey
-	Agent      bool      // the keys of the agent that SSH_AUTH_SOCK names
-	Expires    time.Time // when to ask for another; zero: when this one is refused
+	Username   string `json:"-"`
+	Password   string `json:"-"`
+	Token      string `json:"-"` // for bearer authentication
+	PrivateKey []byte `json:"-"` // PEM
+	Passphrase []byte `json:"-"` // of PrivateKey
+	Agent      bool   // the keys of the agent that SSH_AUTH_SOCK names
+	// Expires is when it ends. Another is asked for when it is needed a minute before that or later; of one that lives for
+	// less than two minutes, when half of its time is over. Zero: when this one is refused.
+	Expires time.Time
 }
 
 // Format implements [fmt.Formatter]. It tells which fields are set, and no secret.

@@ -25,7 +25,8 @@ type Credential struct {
 	PrivateKey []byte `json:"-"` // PEM, in OpenSSH's format or PKCS #1 or #8
 	Passphrase []byte `json:"-"` // of PrivateKey
 	Agent      bool   // the keys of the agent that SSH_AUTH_SOCK names
-	// Expires is when another has to be asked for; a minute before it that is done. Zero: when this one is refused.
+	// Expires is when it ends. Another is asked for a minute earlier, or when half of its time is over, whichever is later.
+	// Zero: when this one is refused.
 	Expires time.Time
 }
 
@@ -55,6 +56,7 @@ type keeper struct {
 
 	turn chan struct{} // holds one token: who has it may use kept
 	kept *Credential
+	good time.Time // until when kept is used; zero: until it is refused
 }
 
 func newKeeper(ask func(context.Context, Request) (Credential, error), url string, secrets *secrets) *keeper {
@@ -63,7 +65,8 @@ func newKeeper(ask func(context.Context, Request) (Credential, error), url strin
 	return k
 }
 
-// early is how long before its end a credential is not used any more, so that it does not expire on its way.
+// early is how long before its end a credential is not used any more, so that it does not expire on its way; less for those
+// that live for less than twice as long.
 const early = time.Minute
 
 // credential returns the one to use; where refused is set, another one, if there is another.
@@ -80,7 +83,7 @@ func (k *keeper) credential(ctx context.Context, refused *Credential) (Credentia
 	if k.kept != nil && refused != nil && k.kept.same(*refused) {
 		k.kept = nil
 	}
-	if k.kept != nil && (k.kept.Expires.IsZero() || time.Until(k.kept.Expires) > early) {
+	if k.kept != nil && (k.good.IsZero() || time.Now().Before(k.good)) {
 		return *k.kept, nil
 	}
 	c, err := k.ask(ctx, Request{URL: k.url, Refused: refused != nil})
@@ -91,7 +94,10 @@ func (k *keeper) credential(ctx context.Context, refused *Credential) (Credentia
 	if c.Username+c.Password != "" {
 		k.secrets.add(basic(c.Username, c.Password))
 	}
-	k.kept = &c
+	k.kept, k.good = &c, c.Expires
+	if left := time.Until(c.Expires); !c.Expires.IsZero() {
+		k.good = c.Expires.Add(-min(early, left/2)) // of one that has ended before, each request asks
+	}
 	return c, nil
 }
 
