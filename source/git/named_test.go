@@ -86,3 +86,26 @@ func TestFullNamesAreReferences(t *testing.T) {
 		})
 	}
 }
+
+func TestRangesWithoutATagTellWhatThereIs(t *testing.T) {
+	repo := testbed.Git(t)
+	commit(t, repo, map[string][]byte{"a": []byte("1")})
+	check := func(opts git.Options, text string) {
+		t.Helper()
+		for _, url := range urlsOf(repo) {
+			opts.KnownHosts = repo.KnownHosts()
+			_, err := newSource(t, url, opts).Fetch(t.Context(), source.Revision{})
+			checkError(t, err, source.ErrNotFound, text)
+		}
+	}
+	check(git.Options{SemVer: "1.x"}, `a tag within the range "1.x": not found among 0 tags`)
+	run(t, repo, "tag", "v1", "main")
+	check(git.Options{SemVer: "1.x"}, "among 1 tag and none is a version, which has three numbers")
+	for _, tag := range []string{"web/v1.2.0", "web/v1.10.0", "web/next", "v3.0.0-rc.1", "v2.1.0"} {
+		run(t, repo, "tag", tag, "main")
+	}
+	check(git.Options{SemVer: ">=4"}, `among 6 tags and 2 are versions, the highest "3.0.0-rc.1"; prereleases count with Options.Prereleases`)
+	check(git.Options{SemVer: ">=4", Prereleases: true}, `the highest "3.0.0-rc.1"`)
+	check(git.Options{SemVer: "2.x", TagPattern: "^web/(.*)$"}, `among 6 tags, of which 3 match Options.TagPattern and 2 are versions, the highest "1.10.0"`)
+	check(git.Options{SemVer: "2.x", TagPattern: "^api/(.*)$"}, `among 6 tags, of which 0 match Options.TagPattern and none is a version`)
+}

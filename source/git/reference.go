@@ -219,20 +219,25 @@ func (p *pattern) version(tag string) *semver.Version {
 // newest finds the tag of the highest version within the range. Of tags of one version, which metadata or a "v" may set
 // apart, it is the one whose name sorts last, whatever their order in the list.
 func (p *pattern) newest(a *wire.Advertisement) (tip, error) {
-	var best *semver.Version
+	var best, highest *semver.Version // within the range, and at all
 	var chosen wire.Ref
-	tags, versions := 0, 0
+	tags, matching, versions := 0, 0, 0
 	for _, ref := range a.Refs {
 		name, ok := strings.CutPrefix(ref.Name, "refs/tags/")
 		if !ok {
 			continue
 		}
 		tags++
+		if p.tags != nil && p.tags.MatchString(name) {
+			matching++
+		}
 		v := p.version(name)
 		if v == nil {
 			continue
 		}
-		versions++
+		if versions++; highest == nil || v.GreaterThan(highest) {
+			highest = v
+		}
 		if !p.versions.Check(v) {
 			continue
 		}
@@ -241,8 +246,25 @@ func (p *pattern) newest(a *wire.Advertisement) (tip, error) {
 		}
 	}
 	if best == nil {
-		return tip{}, fmt.Errorf("a tag within the range %q: %w among %d tags, of which %d are versions",
-			p.asked, source.ErrNotFound, tags, versions)
+		return tip{}, p.none(tags, matching, versions, highest)
 	}
 	return tipOf(strings.TrimPrefix(chosen.Name, "refs/tags/"), chosen), nil
+}
+
+// none says why no tag was chosen.
+func (p *pattern) none(tags, matching, versions int, highest *semver.Version) error {
+	text := counted(tags, "tag", "tags")
+	if p.tags != nil {
+		text += fmt.Sprintf(", of which %d match Options.TagPattern", matching)
+	}
+	switch {
+	case highest != nil:
+		text += fmt.Sprintf(" and %d are versions, the highest %.100q", versions, highest)
+	case tags > 0:
+		text += " and none is a version, which has three numbers as 1.2.3 does"
+	}
+	if highest != nil && highest.Prerelease() != "" && !p.versions.IncludePrerelease {
+		text += "; prereleases count with Options.Prereleases"
+	}
+	return fmt.Errorf("a tag within the range %q: %w among %s", p.asked, source.ErrNotFound, text)
 }
