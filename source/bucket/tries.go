@@ -9,11 +9,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/internal/retryafter"
 )
 
 // maxTries is how often a request is sent to a network or a server that fails.
@@ -81,20 +81,10 @@ func (t *persistentTransport) judge(ctx context.Context, response *http.Response
 	switch response.StatusCode {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
 		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return retryAfter(response.Header.Get("Retry-After"), time.Now()), true
+		after, _ := retryafter.Parse(response.Header.Get("Retry-After"), time.Now())
+		return after, true
 	}
 	return 0, false
-}
-
-// retryAfter reads seconds, or a date.
-func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
-		return time.Duration(min(max(seconds, 0), 1<<30)) * time.Second
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return max(date.Sub(now), 0)
-	}
-	return 0
 }
 
 // send returns a page of a listing only whole.

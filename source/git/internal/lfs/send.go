@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/internal/retryafter"
 )
 
 const (
@@ -87,7 +87,7 @@ func (f *fetcher) patiently(ctx context.Context, c *call) (*http.Response, error
 	if err != nil {
 		return nil, err
 	}
-	wait, ok := retryAfter(response, time.Now())
+	wait, ok := again(response, time.Now())
 	if !ok {
 		return response, nil
 	}
@@ -127,18 +127,13 @@ func (f *fetcher) once(ctx context.Context, c *call) (*http.Response, error) {
 	return response, nil
 }
 
-// retryAfter reads the header of that name, which has seconds or a date, from answers that are not final.
-func retryAfter(response *http.Response, now time.Time) (time.Duration, bool) {
+// again reports whether an answer is not final, and after what time to ask for another.
+func again(response *http.Response, now time.Time) (time.Duration, bool) {
 	code := response.StatusCode
 	if code != http.StatusRequestEntityTooLarge && code != http.StatusTooManyRequests && code < 500 {
 		return 0, false
 	}
-	value := response.Header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second, true
-	}
-	at, err := http.ParseTime(value)
-	return max(at.Sub(now), 0), err == nil
+	return retryafter.Parse(response.Header.Get("Retry-After"), now)
 }
 
 // permitted reports why one URL may not lead to another.

@@ -13,11 +13,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/internal/retryafter"
 )
 
 // userAgent is what this client calls itself. Some servers answer only to names that start with git/.
@@ -227,7 +227,8 @@ func (s *Session) judge(response *http.Response, want string) error {
 		if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable {
 			err = fmt.Errorf("%w: %w", ErrBusy, err)
 		}
-		return &source.TemporaryError{After: retryAfter(response.Header.Get("Retry-After"), time.Now()), Err: err}
+		after, _ := retryafter.Parse(response.Header.Get("Retry-After"), time.Now())
+		return &source.TemporaryError{After: after, Err: err}
 	default:
 		return errors.New(answer + said)
 	}
@@ -270,16 +271,4 @@ func (s *Session) said(response *http.Response) string {
 		return ""
 	}
 	return ": the server says " + s.site.secrets.quote(line)
-}
-
-// retryAfter reads a header that has seconds or a date. What is not understood is zero.
-func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
-		return time.Duration(max(seconds, 0)) * time.Second
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	return max(at.Sub(now), 0)
 }
