@@ -18,8 +18,8 @@ var rooms = map[string]struct {
 }{
 	"source": {nil, []string{"github.com/opencontainers/go-digest", "golang.org/x/"}, 3}, // 2
 	"source/git": {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/", "github.com/pjbgf/sha1cd",
-		"github.com/Masterminds/semver/v3", "github.com/klauspost/compress", "github.com/ProtonMail/go-crypto"}, 104}, // 104
-	"source/bucket":     {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/", "github.com/minio/minio-go/v7"}, 51},                                                       // 49
+		"github.com/Masterminds/semver/v3", "github.com/klauspost/compress", "github.com/ProtonMail/go-crypto"}, 105}, // 105
+	"source/bucket":     {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/", "github.com/minio/minio-go/v7"}, 52},                                                       // 50
 	"source/sourcetest": {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/"}, 4},                                                                                        // 3
 	"artifact":          {nil, []string{"github.com/opencontainers/go-digest", "github.com/klauspost/compress"}, 15},                                                                                      // 13
 	"kustomize":         {nil, []string{"sigs.k8s.io/kustomize/api", "sigs.k8s.io/kustomize/kyaml", "k8s.io/apimachinery", "sigs.k8s.io/yaml", "go.yaml.in/yaml", "gopkg.in/evanphx/json-patch.v4"}, 206}, // 202

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
 // A Credential says who wants to read; the zero value is anyone. SessionToken comes with temporary keys.
@@ -76,14 +78,14 @@ func Static(c Credential) CredentialFunc {
 type keeper struct {
 	ask     CredentialFunc
 	request CredentialRequest
-	secrets *secrets
+	secrets *secret.Words
 
 	turn  chan struct{} // holds one token: who has it may use what follows
 	kept  *Credential
 	renew time.Time // when kept is too old; zero: when it is refused
 }
 
-func newKeeper(ask CredentialFunc, request CredentialRequest, secrets *secrets) *keeper {
+func newKeeper(ask CredentialFunc, request CredentialRequest, secrets *secret.Words) *keeper {
 	k := &keeper{ask: ask, request: request, secrets: secrets, turn: make(chan struct{}, 1)}
 	k.turn <- struct{}{}
 	return k
@@ -113,11 +115,11 @@ func (k *keeper) credential(ctx context.Context, refused *Credential) (Credentia
 	request.Refused = refused != nil
 	c, err := k.ask(ctx, request)
 	if err == nil {
-		k.secrets.add(c.AccessKey, c.SecretKey, c.SessionToken)
+		k.secrets.Add(c.AccessKey, c.SecretKey, c.SessionToken)
 		err = c.check()
 	}
 	if err != nil {
-		return Credential{}, &credentialError{k.secrets.clean(fmt.Errorf("asking for credentials: %w", err))}
+		return Credential{}, &credentialError{k.secrets.Clean(fmt.Errorf("asking for credentials: %w", err))}
 	}
 	k.kept, k.renew = &c, time.Time{}
 	if !c.Expires.IsZero() {

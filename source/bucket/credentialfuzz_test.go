@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
 func FuzzParseProfile(f *testing.F) {
@@ -37,7 +39,7 @@ func FuzzAnswersWithCredentials(f *testing.F) {
 			status = http.StatusOK
 		}
 		role, roleErr := parseRoleCredential(answer)
-		sts, stsErr := parseSTS(status, answer, newSecrets("planted-token"))
+		sts, stsErr := parseSTS(status, answer, secret.New("planted-token"))
 		for _, got := range []struct {
 			c   Credential
 			err error

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
 // FromInstance is a [CredentialFunc]: it asks the metadata service of an EC2 instance (IMDSv2 only) for the credentials of
@@ -22,25 +23,25 @@ import (
 // is used.
 func FromInstance(ctx context.Context, _ CredentialRequest) (Credential, error) {
 	base := strings.TrimSuffix(cmp.Or(os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT"), "http://169.254.169.254"), "/")
-	hidden := newSecrets()
+	hidden := secret.New()
 	ask := func(method, path string, header ...string) (string, error) {
 		answer, err := askMetadata(ctx, method, base+path, header...)
 		return string(answer), err
 	}
 	c, err := askInstance(ask, hidden)
 	if err != nil {
-		return Credential{}, hidden.clean(fmt.Errorf("the instance's metadata service: %w", err))
+		return Credential{}, hidden.Clean(fmt.Errorf("the instance's metadata service: %w", err))
 	}
 	return c, nil
 }
 
-func askInstance(ask func(method, path string, header ...string) (string, error), hidden *secrets) (Credential, error) {
+func askInstance(ask func(method, path string, header ...string) (string, error), hidden *secret.Words) (Credential, error) {
 	const token, credentials = "X-aws-ec2-metadata-token", "/latest/meta-data/iam/security-credentials/"
 	session, err := ask(http.MethodPut, "/latest/api/token", token+"-ttl-seconds", "60")
 	if err != nil {
 		return Credential{}, fmt.Errorf("opening a session, for which a container needs a hop limit of 2: %w", err)
 	}
-	hidden.add(session)
+	hidden.Add(session)
 	roles, err := ask(http.MethodGet, credentials, token, session)
 	role, _, _ := strings.Cut(strings.TrimSpace(roles), "\n") // an instance has one at most
 	if errors.Is(err, errNoPage) || err == nil && role == "" {
@@ -81,7 +82,7 @@ func askContainer(ctx context.Context, environment func(string) string) (Credent
 		}
 		token = strings.TrimSpace(string(content))
 	}
-	hidden := newSecrets(token)
+	hidden := secret.New(token)
 	if strings.ContainsAny(token, "\r\n") {
 		return Credential{}, errors.New("the token has more than one line")
 	}
@@ -91,7 +92,7 @@ func askContainer(ctx context.Context, environment func(string) string) (Credent
 	}
 	answer, err := askMetadata(ctx, http.MethodGet, address, header...)
 	if err != nil {
-		return Credential{}, hidden.clean(err)
+		return Credential{}, hidden.Clean(err)
 	}
 	return parseRoleCredential(answer)
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
 func TestKeeperRenewsBeforeTheEnd(t *testing.T) {
@@ -27,7 +29,7 @@ func TestKeeperRenewsBeforeTheEnd(t *testing.T) {
 						c.Expires = time.Now().Add(tt.life)
 					}
 					return c, nil
-				}, CredentialRequest{}, newSecrets())
+				}, CredentialRequest{}, secret.New())
 				expect := func(want int) {
 					t.Helper()
 					if _, err := k.credential(t.Context(), nil); err != nil || asked != want {
@@ -53,7 +55,7 @@ func TestKeeperWaitsNoLongerThanItsCaller(t *testing.T) {
 		k := newKeeper(func(ctx context.Context, _ CredentialRequest) (Credential, error) {
 			time.Sleep(time.Hour) // it does not look at its context
 			return Credential{}, nil
-		}, CredentialRequest{}, newSecrets())
+		}, CredentialRequest{}, secret.New())
 		go func() { _, _ = k.credential(t.Context(), nil) }()
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -78,7 +80,7 @@ func TestKeeperAsksForWhoIsLeft(t *testing.T) {
 			case <-time.After(time.Minute):
 				return Credential{AccessKey: "a", SecretKey: "b"}, nil
 			}
-		}, CredentialRequest{}, newSecrets())
+		}, CredentialRequest{}, secret.New())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		go func() {

@@ -52,7 +52,7 @@ func (t *signingTransport) RoundTrip(request *http.Request) (*http.Response, err
 	another, err := t.keeper.credential(ctx, &credential)
 	if err != nil {
 		_ = response.Body.Close()
-		code = t.keeper.secrets.redact(code)
+		code = t.keeper.secrets.Redact(code)
 		err = fmt.Errorf("%w: the server answers %d %.100q: %w", source.ErrUnauthorized, response.StatusCode, code, err)
 		return nil, &credentialError{err}
 	}

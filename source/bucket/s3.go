@@ -14,6 +14,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/encrypt"
 
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
 // s3 is the [Driver] of S3 and what speaks its protocol.
@@ -25,7 +26,7 @@ type s3 struct {
 	encryption encrypt.ServerSide // nil: none of ours
 	anyETag    bool
 	maxKeys    int
-	secrets    *secrets // that no error tells, though servers may
+	secrets    *secret.Words // that no error tells, though servers may
 }
 
 // String implements [Driver].
@@ -117,11 +118,11 @@ func (d *s3) describe(ctx context.Context, c *call, err error) error {
 		return err
 	case !errors.As(err, &answer):
 		if refused := refusedOnTheWay(err); refused != nil {
-			return d.secrets.clean(refused)
+			return d.secrets.Clean(refused)
 		}
-		return c.temporary(d.secrets.clean(err))
+		return c.temporary(d.secrets.Clean(err))
 	}
-	code, text := d.secrets.redact(answer.Code), d.secrets.redact(answer.Error())
+	code, text := d.secrets.Redact(answer.Code), d.secrets.Redact(answer.Error())
 	said := fmt.Sprintf("the server answers %d %.100q: %q", answer.StatusCode, code, text[:min(len(text), 500)])
 	switch {
 	case answer.Code == "RequestTimeTooSkewed":

@@ -12,6 +12,8 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
+
+	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
 // newS3 returns the driver of a bucket of S3. It connects to nothing.
@@ -20,7 +22,7 @@ func newS3(o Options) (*s3, error) {
 	if err != nil {
 		return nil, err
 	}
-	hidden := newSecrets(append(o.proxySecrets(), o.SecretKey, o.SessionToken, o.AccessKey)...)
+	hidden := secret.New(append(o.proxySecrets(), o.SecretKey, o.SessionToken, o.AccessKey)...)
 	d := &s3{endpoint: *endpoint, bucket: o.Bucket, region: o.Region, anyETag: o.AnyETag, maxKeys: o.MaxKeys, secrets: hidden}
 	if len(o.CustomerKey) > 0 {
 		if d.encryption, err = encrypt.NewSSEC(o.CustomerKey); err != nil {
@@ -34,7 +36,7 @@ func newS3(o Options) (*s3, error) {
 	return d, err
 }
 
-func newClient(endpoint *url.URL, o Options, hidden *secrets) (*minio.Core, error) {
+func newClient(endpoint *url.URL, o Options, hidden *secret.Words) (*minio.Core, error) {
 	direct, err := newTransport(o)
 	if err != nil {
 		return nil, err

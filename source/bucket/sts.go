@@ -20,6 +20,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/signer"
 
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
 // RoleOptions say which role to take, and of which security token service.
@@ -65,7 +66,7 @@ func FromRole(base CredentialFunc, role RoleOptions) CredentialFunc {
 		if role.ExternalID != "" {
 			form.Set("ExternalId", role.ExternalID)
 		}
-		hidden := newSecrets(who.AccessKey, who.SecretKey, who.SessionToken)
+		hidden := secret.New(who.AccessKey, who.SecretKey, who.SessionToken)
 		return role.ask(ctx, r, form, hidden, func(request *http.Request, region string) *http.Request {
 			sum := sha256.Sum256([]byte(form.Encode()))
 			request.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(sum[:]))
@@ -102,7 +103,7 @@ func FromWebIdentity(token func(context.Context) (string, error), role RoleOptio
 		}
 		form := role.form("AssumeRoleWithWebIdentity")
 		form.Set("WebIdentityToken", identity)
-		return role.ask(ctx, r, form, newSecrets(identity), nil)
+		return role.ask(ctx, r, form, secret.New(identity), nil)
 	}
 }
 
@@ -158,7 +159,7 @@ func (o RoleOptions) endpoint(r CredentialRequest) (*url.URL, string, error) {
 
 // ask posts a form to the service and returns the credential that it answers. Sign may be nil.
 func (o RoleOptions) ask(
-	ctx context.Context, r CredentialRequest, form url.Values, hidden *secrets, sign func(*http.Request, string) *http.Request,
+	ctx context.Context, r CredentialRequest, form url.Values, hidden *secret.Words, sign func(*http.Request, string) *http.Request,
 ) (Credential, error) {
 	if o.Duration < 0 || o.Duration%time.Second != 0 {
 		return Credential{}, fmt.Errorf("RoleOptions.Duration %s is not a number of whole seconds", o.Duration)
@@ -189,7 +190,7 @@ func (o RoleOptions) ask(
 			return c, nil
 		}
 	}
-	return Credential{}, hidden.clean(fmt.Errorf("%s of %s: %w", form.Get("Action"), source.RedactURL(endpoint.String()), err))
+	return Credential{}, hidden.Clean(fmt.Errorf("%s of %s: %w", form.Get("Action"), source.RedactURL(endpoint.String()), err))
 }
 
 // An stsAnswer is both answers of a security token service, and its error in both ways that servers write it.
@@ -212,7 +213,7 @@ type stsError struct{ Code, Message string }
 // notAllowed are the codes that come with the status 400, though somebody was refused.
 var notAllowed = []string{"InvalidIdentityToken", "IDPRejectedClaim", "AccessDenied"}
 
-func parseSTS(status int, body []byte, hidden *secrets) (Credential, error) {
+func parseSTS(status int, body []byte, hidden *secret.Words) (Credential, error) {
 	var answer stsAnswer
 	err := xml.Unmarshal(body, &answer)
 	if status != http.StatusOK {
@@ -222,7 +223,7 @@ func parseSTS(status int, body []byte, hidden *secrets) (Credential, error) {
 			wrong = answer.stsError
 		}
 		if wrong.Code != "" {
-			said = fmt.Errorf("it answers %d %s: %s", status, hidden.quote(wrong.Code), hidden.quote(wrong.Message))
+			said = fmt.Errorf("it answers %d %s: %s", status, hidden.Quote(wrong.Code), hidden.Quote(wrong.Message))
 		}
 		if status == http.StatusUnauthorized || status == http.StatusForbidden || refusedCredential(wrong.Code) ||
 			slices.Contains(notAllowed, wrong.Code) {

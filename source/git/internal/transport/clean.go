@@ -1,10 +1,10 @@
 package transport
 
 // Clean implements [Transport].
-func (t *HTTP) Clean(err error) error { return t.site.secrets.clean(err) }
+func (t *HTTP) Clean(err error) error { return t.site.secrets.Clean(err) }
 
 // Clean implements [Transport].
-func (t *shell) Clean(err error) error { return t.site.secrets.clean(err) }
+func (t *shell) Clean(err error) error { return t.site.secrets.Clean(err) }
 
 // Clean implements [Transport].
-func (t *daemon) Clean(err error) error { return t.site.secrets.clean(err) }
+func (t *daemon) Clean(err error) error { return t.site.secrets.Clean(err) }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
 // A Request says what credentials are for.
@@ -52,14 +54,14 @@ func (c Credential) same(d Credential) bool {
 type keeper struct {
 	ask     func(context.Context, Request) (Credential, error)
 	url     string
-	secrets *secrets
+	secrets *secret.Words
 
 	turn chan struct{} // holds one token: who has it may use kept
 	kept *Credential
 	good time.Time // until when kept is used; zero: until it is refused
 }
 
-func newKeeper(ask func(context.Context, Request) (Credential, error), url string, secrets *secrets) *keeper {
+func newKeeper(ask func(context.Context, Request) (Credential, error), url string, secrets *secret.Words) *keeper {
 	k := &keeper{ask: ask, url: url, secrets: secrets, turn: make(chan struct{}, 1)}
 	k.turn <- struct{}{}
 	return k
@@ -90,9 +92,9 @@ func (k *keeper) credential(ctx context.Context, refused *Credential) (Credentia
 	if err != nil {
 		return Credential{}, fmt.Errorf("asking for credentials: %w", err)
 	}
-	k.secrets.add(c.Username, c.Password, c.Token, string(c.Passphrase))
+	k.secrets.Add(c.Username, c.Password, c.Token, string(c.Passphrase))
 	if c.Username+c.Password != "" {
-		k.secrets.add(basic(c.Username, c.Password))
+		k.secrets.Add(basic(c.Username, c.Password))
 	}
 	k.kept, k.good = &c, c.Expires
 	if left := time.Until(c.Expires); !c.Expires.IsZero() {

@@ -23,7 +23,7 @@ func (t *daemon) Open(ctx context.Context, version int) (Conn, error) {
 	conn, err := t.site.dial(w, t.site.address("9418"))
 	if err != nil {
 		defer w.end()
-		return nil, t.site.secrets.clean(w.blame(err))
+		return nil, t.site.secrets.Clean(w.blame(err))
 	}
 	s := &stream{site: t.site, watch: w, version: version, in: conn, out: conn}
 	s.ended = func() error { return nil }
@@ -32,7 +32,7 @@ func (t *daemon) Open(ctx context.Context, version int) (Conn, error) {
 		err = s.greet()
 	}
 	if err != nil {
-		err = t.site.secrets.clean(w.blame(err))
+		err = t.site.secrets.Clean(w.blame(err))
 		w.end()
 		return nil, errors.Join(err, s.close())
 	}

@@ -60,7 +60,7 @@ func (t *HTTP) Open(ctx context.Context, version int) (Conn, error) {
 		err = c.settle(response.Request.URL)
 	}
 	if err != nil {
-		return nil, errors.Join(t.site.secrets.clean(err), c.Close())
+		return nil, errors.Join(t.site.secrets.Clean(err), c.Close())
 	}
 	return c, nil
 }
@@ -110,7 +110,7 @@ func (c *httpConn) Ask(ctx context.Context, version int, request []byte) (io.Rea
 	q := question{http.MethodPost, below(&c.base, "/"+service), version, "result", request}
 	response, err := c.exchange(ctx, q)
 	if err != nil {
-		return nil, c.site.secrets.clean(err)
+		return nil, c.site.secrets.Clean(err)
 	}
 	c.last = response.Body
 	return &httpAnswer{response.Body}, nil
@@ -233,7 +233,7 @@ func (s *Session) judge(response *http.Response, want string) error {
 		return errors.New(answer + said)
 	}
 	err := fmt.Errorf("there is no Git repository that is served by Git's smart protocol: the server answers %s",
-		s.site.secrets.quote(got))
+		s.site.secrets.Quote(got))
 	if strings.HasPrefix(got, "text/html") {
 		err = fmt.Errorf("%w, a page for browsers; where that is a login page, credentials are missing or wrong", err)
 	}
@@ -270,5 +270,5 @@ func (s *Session) said(response *http.Response) string {
 	if strings.TrimSpace(line) == "" {
 		return ""
 	}
-	return ": the server says " + s.site.secrets.quote(line)
+	return ": the server says " + s.site.secrets.Quote(line)
 }

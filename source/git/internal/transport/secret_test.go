@@ -15,8 +15,6 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/ssh"
-
-	"github.com/gitopskit/gitopskit/source"
 )
 
 var planted = Credential{Username: "planted-user", Password: `planted"pass wörd/`, Token: "", PrivateKey: []byte("planted-key"), Passphrase: []byte("planted-phrase")}
@@ -107,35 +105,6 @@ func TestErrorsHideWhatServersRepeat(t *testing.T) {
 	}
 }
 
-func TestCleanErrorsKeepTheirCause(t *testing.T) {
-	s := &secrets{}
-	s.add("planted-secret", "ann", "git")
-	own := &source.LimitError{Option: "planted-secret"}
-	err := s.clean(fmt.Errorf("ann cannot git planted-secret, she's ann\x1b[1m%s: %w: %w", strings.Repeat("y", 5000), own, context.Canceled))
-	typed := new(source.LimitError)
-	if !errors.Is(err, context.Canceled) || !errors.As(err, &typed) || typed != own || errors.Is(err, io.EOF) {
-		t.Errorf("got %v", err)
-	}
-	text := err.Error()
-	if !strings.HasPrefix(text, `"(redacted) cannot git (redacted), she's (redacted)\x1b`) || len(text) > 1100 {
-		t.Errorf("got %s", text)
-	}
-	plain := errors.New("plain")
-	if s.clean(plain) != plain || s.clean(nil) != nil {
-		t.Error("an error without secrets is another one")
-	}
-}
-
-func TestManyTokensAreForgotten(t *testing.T) {
-	s := &secrets{}
-	for i := range 1000 {
-		s.add(fmt.Sprintf("token-%d/", i))
-	}
-	if got := s.redact("token-999/ token-1/"); got != "(redacted) token-1/" || len(s.words) > maxSecrets {
-		t.Errorf("got %s with %d words", got, len(s.words))
-	}
-}
-
 // Tokens come and go, and what is there beside them stays: their user, and what is for the proxy.
 func TestManyTokensDoNotReplaceWhatStays(t *testing.T) {
 	u, err := url.Parse("https://example.com/a.git")
@@ -157,7 +126,7 @@ func TestManyTokensDoNotReplaceWhatStays(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, word := range []string{"planted-user", "planted-proxy", "planted-ann", last.Password} {
-			if got := s.secrets.redact("it says " + word); got != "it says (redacted)" {
+			if got := s.secrets.Redact("it says " + word); got != "it says (redacted)" {
 				t.Fatalf("with token %d: got %q", i, got)
 			}
 		}

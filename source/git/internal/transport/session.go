@@ -67,7 +67,7 @@ func (s *Session) Do(request *http.Request) (*http.Response, error) {
 	} else {
 		response, err = send(func(*http.Request) {})
 	}
-	return response, s.site.secrets.clean(err)
+	return response, s.site.secrets.Clean(err)
 }
 
 // authorized has send make a request with credentials, and make it again with others where they are refused.
@@ -209,7 +209,7 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.watch.done()
 	if err != nil && err != io.EOF {
-		err = b.site.secrets.clean(b.watch.blame(err))
+		err = b.site.secrets.Clean(b.watch.blame(err))
 	}
 	return n, err
 }

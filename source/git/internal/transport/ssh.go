@@ -40,7 +40,7 @@ func (t *shell) Format(f fmt.State, verb rune) { t.site.Format(f, verb) }
 func (t *shell) Open(ctx context.Context, version int) (Conn, error) {
 	credential, err := t.site.keeper.credential(ctx, nil)
 	if err != nil {
-		return nil, t.site.secrets.clean(err)
+		return nil, t.site.secrets.Clean(err)
 	}
 	conn, err := t.open(ctx, version, credential)
 	if errors.Is(err, errLogin) {
@@ -57,7 +57,7 @@ func (t *shell) Open(ctx context.Context, version int) (Conn, error) {
 		if errors.Is(err, source.ErrUnauthorized) || errors.Is(err, source.ErrNotFound) {
 			t.site.keeper.forget(credential)
 		}
-		return nil, t.site.secrets.clean(err)
+		return nil, t.site.secrets.Clean(err)
 	}
 	return conn, nil
 }

@@ -54,7 +54,7 @@ func (s *stream) Read(p []byte) (int, error) {
 			return 0, s.closedEarly()
 		}
 	}
-	return 0, s.site.secrets.clean(s.watch.blame(err))
+	return 0, s.site.secrets.Clean(s.watch.blame(err))
 }
 
 // closedEarly is the error for the end of a stream: the caller judges whether that is too early, unless there was nothing.
@@ -92,7 +92,7 @@ func (s *stream) greet() error {
 
 // said is the error for what git-upload-pack, or a server in its place, says before it starts.
 func (s *site) said(text string) error {
-	err := fmt.Errorf("the server says %s", s.secrets.quote(text))
+	err := fmt.Errorf("the server says %s", s.secrets.Quote(text))
 	if reason := reasonOf(text); reason != nil {
 		return fmt.Errorf("repository: %w: %w", reason, err)
 	}
@@ -131,7 +131,7 @@ func (s *stream) Ask(ctx context.Context, _ int, request []byte) (io.ReadCloser,
 	defer s.watch.done()
 	if _, err := s.in.Write(request); err != nil {
 		stop()
-		return nil, s.site.secrets.clean(s.watch.blame(s.unsent(err)))
+		return nil, s.site.secrets.Clean(s.watch.blame(s.unsent(err)))
 	}
 	return &streamAnswer{s, stop}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
 // A Transport reaches one repository. Several goroutines may use it at once.
@@ -101,7 +102,7 @@ type site struct {
 	url     url.URL // without credentials; over SSH with the user
 	opts    *Options
 	proxy   *url.URL // nil: none, or the environment's
-	secrets *secrets
+	secrets *secret.Words
 	keeper  *keeper
 }
 
@@ -112,15 +113,19 @@ func newSite(u *url.URL, opts Options) (*site, error) {
 	if opts.StallTimeout <= 0 {
 		opts.StallTimeout = DefaultStallTimeout
 	}
-	s := &site{url: *u, opts: &opts, secrets: &secrets{}}
+	proxy, err := parseProxy(opts.Proxy)
+	s := &site{url: *u, opts: &opts, proxy: proxy, secrets: secret.New(proxySecrets(proxy)...)}
 	s.keeper = newKeeper(opts.Credentials, source.RedactURL(u.String()), s.secrets)
-	var err error
-	s.proxy, err = parseProxy(opts.Proxy)
-	if s.proxy != nil && s.proxy.User != nil {
-		password, _ := s.proxy.User.Password()
-		s.secrets.addForGood(s.proxy.User.Username(), password, basic(s.proxy.User.Username(), password))
-	}
 	return s, err
+}
+
+// proxySecrets are what the URL of a proxy has that no error may tell.
+func proxySecrets(proxy *url.URL) []string {
+	if proxy == nil || proxy.User == nil {
+		return nil
+	}
+	password, _ := proxy.User.Password()
+	return []string{proxy.User.Username(), password, basic(proxy.User.Username(), password)}
 }
 
 func checkURL(u *url.URL) error {

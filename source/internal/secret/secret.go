@@ -1,9 +1,15 @@
-package transport
+// Package secret takes secrets out of texts that others write and errors repeat:
+//
+//	hidden := secret.New(proxyPassword)  // for good
+//	hidden.Add(token)                    // for as long as tokens live
+//	hidden.Clean(err)                    // the same error, with a text without them
+package secret
 
 import (
 	"cmp"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -13,47 +19,46 @@ import (
 	"unicode/utf8"
 )
 
-// secrets are what no error may tell.
-type secrets struct {
-	mu      sync.Mutex
+// Words are what no error may tell. Several goroutines may use them at once.
+type Words struct {
 	lasting []string // in all their spellings: those that are hidden for good
-	words   []string // and the others, those that were added last at the end
+	mu      sync.Mutex
+	recent  []string // and the others, those that were added last at the end
 }
 
 const (
-	maxSecrets = 256 // spellings; tokens that expire are followed by others
-	maxText    = 500 // bytes of somebody else's text in an error
-	shortWord  = 6   // a shorter one hides only where it stands alone: "ann" is not all of "cannot"
+	maxRecent = 256 // spellings; tokens that expire are followed by others
+	maxText   = 500 // bytes of somebody else's text in an error
+	shortWord = 6   // a shorter one hides only where it stands alone: "ann" is not all of "cannot"
 )
 
 // public are users that everybody has, and whose place in an error is of use.
 var public = []string{"", "git", "oauth2", "x-access-token", "x-token-auth", "token"}
 
-// add has words hidden from now on, until many others have followed.
-func (s *secrets) add(words ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, spelling := range spellings(words) {
-		if i := slices.Index(s.words, spelling); i >= 0 {
-			s.words = slices.Delete(s.words, i, i+1)
-		}
-		s.words = append(s.words, spelling)
-	}
-	s.words = s.words[max(0, len(s.words)-maxSecrets):]
-}
+// New has words hidden for good.
+func New(words ...string) *Words { return &Words{lasting: spellings(words)} }
 
-// addForGood has words hidden from now on, whatever follows.
-func (s *secrets) addForGood(words ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lasting = append(s.lasting, spellings(words)...)
+// Format implements [fmt.Formatter]. It tells nothing.
+func (w *Words) Format(f fmt.State, _ rune) { fmt.Fprint(f, "(redacted)") }
+
+// Add has words hidden from now on, too, until many others have followed.
+func (w *Words) Add(words ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, spelling := range spellings(words) {
+		if i := slices.Index(w.recent, spelling); i >= 0 {
+			w.recent = slices.Delete(w.recent, i, i+1)
+		}
+		w.recent = append(w.recent, spelling)
+	}
+	w.recent = w.recent[max(0, len(w.recent)-maxRecent):]
 }
 
 // all returns all spellings.
-func (s *secrets) all() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Concat(s.lasting, s.words)
+func (w *Words) all() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Concat(w.lasting, w.recent)
 }
 
 // spellings returns words as they are, and as they stand in URLs and in quotes, each spelling once.
@@ -83,10 +88,10 @@ func spellings(words []string) []string {
 	return all
 }
 
-// redact replaces the secrets in text, the longest first, since one may be in another.
-func (s *secrets) redact(text string) string {
-	words := s.all()
-	slices.SortFunc(words, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+// Redact replaces the secrets in text.
+func (w *Words) Redact(text string) string {
+	words := w.all()
+	slices.SortFunc(words, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // one may be in another
 	for _, word := range words {
 		text = hide(text, word)
 	}
@@ -94,9 +99,9 @@ func (s *secrets) redact(text string) string {
 }
 
 // hideTail takes the start of a secret off the end of text.
-func (s *secrets) hideTail(text string) string {
+func (w *Words) hideTail(text string) string {
 	longest := 0
-	for _, word := range s.all() {
+	for _, word := range w.all() {
 		for n := min(len(word)-1, len(text)); n > max(longest, shortWord/2); n-- {
 			if strings.HasSuffix(text, word[:n]) {
 				longest = n
@@ -136,20 +141,22 @@ func partOfWord(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
 }
 
-// quote returns somebody else's text, which may have been cut in the middle of a secret, as an error may tell it.
-func (s *secrets) quote(text string) string {
-	text = s.redact(strings.TrimSpace(s.hideTail(text)))
+// Quote returns somebody else's text, which may have been cut in the middle of a secret, as an error may tell it: in quotes,
+// on one line, and not all of a long one.
+func (w *Words) Quote(text string) string {
+	text = w.Redact(strings.TrimSpace(w.hideTail(text)))
 	return strconv.QuoteToGraphic(text[:min(len(text), maxText)])
 }
 
-// clean returns err, or one like it whose text has no secrets, no control characters and an end.
-func (s *secrets) clean(err error) error {
+// Clean returns err, or one like it whose text has no secrets, no control characters and an end. Of a long text the middle
+// is left out: the cause is at its end.
+func (w *Words) Clean(err error) error {
 	if err == nil {
 		return nil
 	}
-	text := s.redact(err.Error())
+	text := w.Redact(err.Error())
 	if len(text) > 2*maxText {
-		text = text[:2*maxText] + "…"
+		text = text[:maxText] + "…" + text[len(text)-maxText:]
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || !unicode.IsGraphic(r) }) {
 		text = strconv.QuoteToGraphic(text)
@@ -169,6 +176,8 @@ type cleanError struct {
 
 func (e *cleanError) Error() string { return e.text }
 
+// Is is for [errors.Is].
 func (e *cleanError) Is(target error) bool { return errors.Is(e.cause(), target) }
 
+// As is for [errors.As].
 func (e *cleanError) As(target any) bool { return errors.As(e.cause(), target) }
