@@ -75,7 +75,7 @@ func TestFullNamesAreReferences(t *testing.T) {
 		opts git.Options
 		text string
 	}{
-		"branch":      {git.Options{Branch: "refs/heads/main"}, `Options.Branch "refs/heads/main" is the full name of a reference: set Options.Branch to "main"`},
+		"branch":      {git.Options{Branch: "refs/heads/main"}, `the full name "refs/heads/main" of a reference is in Options.Branch: set Options.Branch to "main"`},
 		"tag":         {git.Options{Tag: "refs/tags/v1"}, `set Options.Tag to "v1"`},
 		"wrong field": {git.Options{Branch: "refs/tags/v1"}, `set Options.Tag to "v1"`},
 		"other":       {git.Options{Tag: "refs/pull/7/head"}, `set Options.Reference to "refs/pull/7/head"`},
