@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
 // Another credential is asked for a minute before the end, or when half of a short life is over.
@@ -18,7 +20,7 @@ func TestCredentialsAreUsedForMostOfTheirLife(t *testing.T) {
 			k := newKeeper(func(context.Context, Request) (Credential, error) {
 				asked++
 				return Credential{Token: "t", Expires: time.Now().Add(life)}, nil
-			}, "", &secrets{})
+			}, "", secret.New())
 			expect := func(want int) {
 				t.Helper()
 				if _, err := k.credential(t.Context(), nil); err != nil || asked != want {
