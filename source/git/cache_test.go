@@ -219,7 +219,12 @@ func TestDamagedCacheIsFetchedAgain(t *testing.T) {
 				if next {
 					hash = commit(t, gate.Repository, map[string][]byte{"d1/new": []byte(name)})
 				}
-				gate.check(t, fetch(t, cached(t, gate.url, dir, git.Options{}), source.Revision{}), hash)
+				var told []error
+				opts := git.Options{OnCacheError: func(err error) { told = append(told, err) }}
+				gate.check(t, fetch(t, cached(t, gate.url, dir, opts), source.Revision{}), hash)
+				if gone := strings.HasSuffix(name, "gone"); len(told) > 0 == gone || !gone && !strings.Contains(told[0].Error(), dir) {
+					t.Errorf("was told %v", told)
+				}
 				gate.TakeRequests()
 				if got := gate.bytes.Swap(0); got < 100_000 && name != "a bit of segments" {
 					t.Errorf("%d bytes were received: something was not damaged", got)

@@ -103,6 +103,9 @@ func (g *gathering) walk(ctx context.Context) (*walk, error) {
 
 // remember keeps the objects for the next time.
 func (g *gathering) remember(ctx context.Context, w *walk) {
+	if damage := g.repository.Damage(); damage != nil {
+		g.tell("reading objects of", damage)
+	}
 	if g.verifier.tag {
 		g.keepTags(w.needed)
 	}

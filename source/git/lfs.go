@@ -27,8 +27,11 @@ func (g *gathering) addPointed(ctx context.Context, w *walk) error {
 	}
 	names := slices.Sorted(maps.Keys(w.pointers))
 	if g.opts.LFS == LFSRefuse {
-		return fmt.Errorf("%q is in Git LFS, as %d files are: set Options.LFS to fetch them, or to have the pointers",
-			names[0], len(names))
+		others := ""
+		if len(names) > 1 {
+			others = fmt.Sprintf(", as %d files are", len(names))
+		}
+		return fmt.Errorf("%q is in Git LFS%s: set Options.LFS to fetch what is, or to have the pointers", names[0], others)
 	}
 	var err error
 	if g.stored, err = g.fetchPointed(ctx, w.pointers); err != nil {

@@ -142,6 +142,9 @@ func TestLFSIsRefused(t *testing.T) {
 	}
 	refuse.Paths = []string{"small"}
 	fetch(t, newSource(t, repo.URL(), refuse), source.Revision{})
+	refuse.Paths = []string{"apps/large.bin"}
+	_, err = newSource(t, repo.URL(), refuse).Fetch(t.Context(), source.Revision{})
+	checkError(t, err, nil, `"apps/large.bin" is in Git LFS: set Options.LFS`)
 	refuse.Paths, refuse.Ignore = nil, "*.bin\n/apps/run\n"
 	fetch(t, newSource(t, repo.URL(), refuse), source.Revision{})
 }

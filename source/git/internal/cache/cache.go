@@ -44,6 +44,8 @@ type Repository interface {
 	Records(ctx context.Context) ([]Record, error)
 	// Object returns an object of any record, of those there were at the last Lock, Records or Add. Its hash is right.
 	Object(hash object.Hash) (object.Object, bool)
+	// Damage returns what was found damaged since it was asked for last, and is as if it were not there; nil for nothing.
+	Damage() error
 	// Add keeps a record with all objects that it needs, which must have the hashes that needed has them under. Of one
 	// scope the last few records stay, for sources of several branches may share it. The caller holds the lock; without it,
 	// a record may get lost. The error is ctx's, or names the folder that could not be written to; what was kept before can

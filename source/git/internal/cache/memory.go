@@ -97,6 +97,8 @@ func (r memoryRepository) Object(hash object.Hash) (object.Object, bool) {
 	return found.Object, true
 }
 
+func (r memoryRepository) Damage() error { return nil }
+
 func (r memoryRepository) Add(ctx context.Context, record Record, needed object.Set) error {
 	if err := ctx.Err(); err != nil {
 		return err

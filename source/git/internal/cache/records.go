@@ -108,6 +108,7 @@ type listing struct {
 	records  []storedRecord   // whose segments are there, last used first
 	segments map[string]int64 // sizes of those that records need
 	junk     []string         // files that no reader needs
+	broken   string           // a file that is not as it was written, where there is one
 }
 
 // list reads all records and no segment. What it does not know the name of is not for it to judge.
@@ -129,7 +130,16 @@ func list(root *os.Root) (listing, error) {
 			continue
 		}
 		r, ok := readRecord(root, f.Name())
-		missing := func(s segmentName) bool { size, ok := sizes[s.Name]; return !ok || size != s.Size }
+		if _, err := root.Lstat(f.Name()); !ok && err == nil {
+			l.broken = f.Name()
+		}
+		missing := func(s segmentName) bool {
+			size, ok := sizes[s.Name]
+			if ok && size != s.Size {
+				l.broken = s.Name
+			}
+			return !ok || size != s.Size
+		}
 		if !ok || slices.ContainsFunc(r.segments, missing) || len(l.records) == maxRecords {
 			l.junk = append(l.junk, f.Name())
 			continue

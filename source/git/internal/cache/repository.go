@@ -29,6 +29,7 @@ type folderRepository struct {
 	segments map[string]*segment
 	index    map[object.Hash]*entry
 	bad      map[string]bool // segments that were found broken
+	damage   error           // what is not told yet
 	loaded   atomic.Int64    // bytes of frames
 	decoder  func() *zstd.Decoder
 }
@@ -127,7 +128,9 @@ func (r *folderRepository) refresh() {
 	}
 	defer root.Close()
 	l, _ := list(root)
-	r.records = l.records
+	if r.records = l.records; l.broken != "" {
+		r.found(l.broken, errBroken)
+	}
 	for _, record := range l.records {
 		for _, name := range record.segments {
 			if r.segments[name.Name] != nil || r.bad[name.Name] {
@@ -174,9 +177,25 @@ func (r *folderRepository) markBad(root *os.Root, name string, because error) {
 		r.bad = map[string]bool{}
 	}
 	r.bad[name] = true
+	if errors.Is(because, errBroken) {
+		r.found(name, because)
+	}
 	if root != nil && errors.Is(because, errBroken) {
 		_ = root.Remove(name) // in a folder that cannot be written to it stays, and is bad to everyone
 	}
+}
+
+func (r *folderRepository) found(name string, broken error) {
+	r.damage = fmt.Errorf("the cache folder %q: %s: %w: what was in it is fetched again", r.cache.dir, name, broken)
+}
+
+// Damage implements [Repository].
+func (r *folderRepository) Damage() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	damage := r.damage
+	r.damage = nil
+	return damage
 }
 
 // touch notes that the records of a commit have been used, once for each listing.

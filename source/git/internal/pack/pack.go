@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"math"
@@ -54,11 +53,10 @@ func Read(
 	case ctx.Err() != nil: // why r failed, too
 		p.err = ctx.Err()
 	}
-	err := fmt.Errorf("reading a pack: %w", p.err)
-	if errors.Is(err, ErrIncomplete) {
-		return p.objects, err
+	if errors.Is(p.err, ErrIncomplete) {
+		return p.objects, p.err
 	}
-	return nil, err
+	return nil, p.err
 }
 
 // A pack is being read.
