@@ -6,7 +6,12 @@
 //
 // There is no clone, no work tree and no child process. A [Source.Fetch] asks for the repository's references, which is one
 // request, and stops there if the revision is known. Otherwise it brings the objects of the one commit that are not here yet
-// straight into memory, holds each against its hash, and gives an [io/fs.FS] over them.
+// straight into memory, holds each against its hash, and gives an [io/fs.FS] over them. Without anything in it, a content is
+// [source.ErrNotFound].
+//
+// The examples are those of the package, which goes on from the revision of the last time; of [New], one for each kind of
+// reference and of authentication; and of [OpenCache], [Credential] and [Verification]. They are in example_test.go and
+// exampleauth_test.go.
 //
 // # References
 //
@@ -61,7 +66,8 @@
 //
 // [Options.Verify] wants the commit, the tag, or both to be signed, by OpenPGP or SSH keys that are given. A tag's signature
 // counts only if the name in the signed tag is the one that was asked for. What is not signed so is [source.ErrUnverified]:
-// its files are not asked for where paths are named, and never returned. Who signed is in the snapshot's Signatures.
+// its files are not asked for where paths are named, and never returned. Who signed is in the snapshot's Signatures. A
+// revision that is known from elsewhere is verified too before it is current.
 //
 // # Credentials, and where it connects
 //
