@@ -72,7 +72,8 @@ func (s *Source) newWalk(ctx context.Context, find lookup) *walk {
 	return &walk{
 		ctx: ctx, opts: &s.opts, scope: s.scope, find: find, needed: make(object.Set), lacks: make(map[object.Hash]lacked),
 		files: source.NewTree(s.opts.Limits), met: make(map[string]bool), withheld: make(map[string]error),
-		above: make(map[string]bool), submodules: make(map[string]wantedModule), pointers: make(map[string]pointer), at: s.module.path,
+		above: make(map[string]bool), submodules: make(map[string]wantedModule), pointers: make(map[string]pointer),
+		at: s.module.path,
 	}
 }
 
@@ -103,7 +104,8 @@ func (w *walk) close() error {
 			return fmt.Errorf("Options.Paths: %w", w.missing(p))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(w.withheld)) { // of several in one folder that is not there the first one counts
+	// Of several in one folder that is not there the first one counts.
+	for _, name := range slices.Sorted(maps.Keys(w.withheld)) {
 		if err := w.files.Withhold(name, w.withheld[name]); err != nil {
 			return err
 		}
@@ -118,11 +120,13 @@ func (w *walk) present(commit object.Hash, files fs.FS) error {
 		_, err := fs.Lstat(files, p)
 		switch why := w.withheld[p]; {
 		case why == errSubmodule:
-			return fmt.Errorf("Options.Paths: %q is a submodule, which Options.Submodules fetches: %w", p, source.ErrNotFound)
+			return fmt.Errorf("Options.Paths: %q is a submodule, which Options.Submodules fetches: %w",
+				p, source.ErrNotFound)
 		case why != nil:
 			return fmt.Errorf("Options.Paths: %q %w: %w", p, why, source.ErrNotFound)
 		case errors.Is(err, source.ErrNotFetched):
-			return fmt.Errorf("Options.Paths: %q has nothing that is not in a submodule which is not fetched: %w", p, source.ErrNotFound)
+			return fmt.Errorf("Options.Paths: %q has nothing that is not in a submodule which is not fetched: %w",
+				p, source.ErrNotFound)
 		case err != nil:
 			return fmt.Errorf("Options.Paths: %q has no files, or none that is not ignored: %w", p, source.ErrNotFound)
 		}
@@ -131,8 +135,8 @@ func (w *walk) present(commit object.Hash, files fs.FS) error {
 		return nil
 	}
 	if len(w.withheld) > 0 {
-		return fmt.Errorf("commit %s has no files that are not ignored, but for submodules, which Options.Submodules fetches: %w",
-			commit, source.ErrNotFound)
+		return fmt.Errorf("commit %s has no files that are not ignored, but for submodules, "+
+			"which Options.Submodules fetches: %w", commit, source.ErrNotFound)
 	}
 	return fmt.Errorf("commit %s has no files, or none that is not ignored: %w", commit, source.ErrNotFound)
 }
