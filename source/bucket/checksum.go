@@ -16,6 +16,8 @@ import (
 	"strings"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
 // A sum is what the store says of content.
@@ -59,6 +61,8 @@ type checkedBody struct {
 	ctx  context.Context
 	sums []sum
 	all  io.Writer
+	// secrets are what no error tells: how a connection ends may be in the server's words.
+	secrets *secret.Words
 }
 
 func (b *checkedBody) expect(sums []sum) {
@@ -84,7 +88,7 @@ func (b *checkedBody) Read(p []byte) (int, error) {
 	case err != nil && b.ctx.Err() != nil:
 		err = b.ctx.Err()
 	case err != nil:
-		err = &TemporaryError{Err: err}
+		err = &TemporaryError{Err: b.secrets.Clean(err)}
 	}
 	return n, err
 }

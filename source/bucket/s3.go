@@ -97,7 +97,7 @@ func (d *s3) Get(ctx context.Context, o Object) (io.ReadCloser, error) {
 		_ = stream.Close()
 		return nil, fmt.Errorf("%w: %d bytes are listed, and the answer has %d", ErrMoved, o.Size, info.Size)
 	}
-	body := &checkedBody{body: stream, ctx: ctx}
+	body := &checkedBody{body: stream, ctx: ctx, secrets: d.secrets}
 	body.expect(d.sums(o, info, header))
 	return body, nil
 }
@@ -122,8 +122,7 @@ func (d *s3) describe(ctx context.Context, c *call, err error) error {
 		}
 		return c.temporary(d.secrets.Clean(err))
 	}
-	code, text := d.secrets.Redact(answer.Code), d.secrets.Redact(answer.Error())
-	said := fmt.Sprintf("the server answers %d %.100q: %q", answer.StatusCode, code, text[:min(len(text), 500)])
+	said := fmt.Sprintf("the server answers %d %s: %s", answer.StatusCode, d.secrets.Quote(answer.Code), d.secrets.Quote(answer.Error()))
 	switch {
 	case answer.Code == "RequestTimeTooSkewed":
 		return fmt.Errorf("%w: this machine's clock is more than 15 minutes off the server's: %s", source.ErrUnauthorized, said)

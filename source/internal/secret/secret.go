@@ -75,10 +75,11 @@ func spellings(words []string) []string {
 		}
 		quoted := strconv.Quote(word)
 		graphic := strconv.QuoteToGraphic(word)
+		encoded := base64.StdEncoding.EncodeToString([]byte(word))
 		for _, spelling := range []string{
 			word, quoted[1 : len(quoted)-1], graphic[1 : len(graphic)-1], url.QueryEscape(word), url.PathEscape(word),
 			url.UserPassword("", word).String()[1:], (&url.URL{Path: "/" + word}).EscapedPath()[1:],
-			base64.StdEncoding.EncodeToString([]byte(word)),
+			encoded, url.QueryEscape(encoded),
 		} {
 			if !slices.Contains(all, spelling) {
 				all = append(all, spelling)

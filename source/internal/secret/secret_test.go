@@ -16,14 +16,14 @@ func TestSecretsAreHiddenInEverySpelling(t *testing.T) {
 	w := New(`planted"pass wörd/`, " padded\t", "ann", "git", "")
 	w.Add("planted", "planted-longer")
 	for text, want := range map[string]string{
-		`planted"pass wörd/ and planted\"pass wörd/`:                "(redacted) and (redacted)",
-		"planted%22pass%20w%C3%B6rd%2F planted%22pass+w%C3%B6rd%2F": "(redacted) (redacted)",
-		"/planted%22pass%20w%C3%B6rd/":                              "/(redacted)",
-		"cGxhbnRlZCJwYXNzIHfDtnJkLw==":                              "(redacted)",
-		"it was padded":                                             "it was (redacted)",
-		"ann cannot git, nor can ann":                               "(redacted) cannot git, nor can (redacted)",
-		"planted-longer, planted":                                   "(redacted), (redacted)",
-		"nothing to hide":                                           "nothing to hide",
+		`planted"pass wörd/ and planted\"pass wörd/`:                    "(redacted) and (redacted)",
+		"planted%22pass%20w%C3%B6rd%2F planted%22pass+w%C3%B6rd%2F":     "(redacted) (redacted)",
+		"/planted%22pass%20w%C3%B6rd/":                                  "/(redacted)",
+		"cGxhbnRlZCJwYXNzIHfDtnJkLw== cGxhbnRlZCJwYXNzIHfDtnJkLw%3D%3D": "(redacted) (redacted)",
+		"it was padded":               "it was (redacted)",
+		"ann cannot git, nor can ann": "(redacted) cannot git, nor can (redacted)",
+		"planted-longer, planted":     "(redacted), (redacted)",
+		"nothing to hide":             "nothing to hide",
 	} {
 		if got := w.Redact(text); got != want {
 			t.Errorf("%s: got %s, want %s", text, got, want)
