@@ -193,7 +193,7 @@ func exchange(client *http.Client, request *http.Request) (status int, answer []
 }
 
 func temporaryStatus(status int, err error) error {
-	if status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout {
+	if passing(status) {
 		return &TemporaryError{Err: err}
 	}
 	return err

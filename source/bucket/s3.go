@@ -136,7 +136,7 @@ func (d *s3) describe(ctx context.Context, c *call, err error) error {
 		return fmt.Errorf("%w: %s", source.ErrUnauthorized, said)
 	case answer.Code == minio.NoSuchBucket || answer.StatusCode == http.StatusNotFound:
 		return fmt.Errorf("bucket %q: %w: %s", d.bucket, source.ErrNotFound, said)
-	case answer.StatusCode >= 500 || answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode == http.StatusRequestTimeout:
+	case passing(answer.StatusCode):
 		return c.temporary(errors.New(said))
 	}
 	return errors.New(said)

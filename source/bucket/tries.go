@@ -78,13 +78,22 @@ func (t *persistentTransport) judge(ctx context.Context, response *http.Response
 			errors.Is(err, errPageTooLong) || refusedOnTheWay(err) != nil
 		return 0, !hopeless && ctx.Err() == nil
 	}
-	switch response.StatusCode {
-	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
-		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		after, _ := retryafter.Parse(response.Header.Get("Retry-After"), time.Now())
-		return after, true
+	if !passing(response.StatusCode) {
+		return 0, false
 	}
-	return 0, false
+	after, _ := retryafter.Parse(response.Header.Get("Retry-After"), time.Now())
+	return after, true
+}
+
+// passing reports whether an answer of this status may be followed by a better one.
+func passing(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return true
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return false
+	}
+	return status >= 500
 }
 
 // send returns a page of a listing only whole.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gitopskit/gitopskit/internal/testbed"
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/bucket"
 )
 
 // A failing transport answers some requests itself.
@@ -306,5 +307,20 @@ func TestSilenceAtAnyByteEnds(t *testing.T) {
 		must(t, err)
 		checkSample(t, snapshot)
 		transport.CloseIdleConnections()
+	}
+}
+
+func TestWhatAServerNeverDoesIsNotTemporary(t *testing.T) {
+	requests := 0
+	opts := bucket.Options{Endpoint: "example.com", Bucket: "fleet"}
+	opts.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		requests++
+		body := "<Error><Code>NotImplemented</Code><Message>no versions here</Message></Error>"
+		return &http.Response{StatusCode: http.StatusNotImplemented, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+	})
+	_, err := newSource(t, opts).History(t.Context(), 1)
+	checkError(t, err, nil, "no versions here")
+	if errors.As(err, new(*source.TemporaryError)) || requests != 1 {
+		t.Errorf("got %v after %d requests", err, requests)
 	}
 }
