@@ -112,7 +112,7 @@ func (t *persistentTransport) send(request *http.Request, page bool) (*http.Resp
 		end()
 		return nil, err
 	}
-	alarm.Reset(t.stall)
+	alarm.Stop()
 	body := &watchedBody{body: response.Body, ctx: ctx, outer: request.Context(), alarm: alarm, stall: t.stall, end: end}
 	response.Body = body
 	if !page {
@@ -143,7 +143,7 @@ func causeOf(ctx, outer context.Context, err error) error {
 	return err
 }
 
-// A watchedBody sets off the alarm when nothing comes.
+// A watchedBody sets off the alarm when nothing comes that somebody waits for.
 type watchedBody struct {
 	body       io.ReadCloser
 	ctx, outer context.Context
@@ -154,10 +154,9 @@ type watchedBody struct {
 
 // Read implements [io.Reader].
 func (b *watchedBody) Read(p []byte) (int, error) {
+	b.alarm.Reset(b.stall)
+	defer b.alarm.Stop()
 	n, err := b.body.Read(p)
-	if n > 0 {
-		b.alarm.Reset(b.stall)
-	}
 	if err != nil && err != io.EOF {
 		err = causeOf(b.ctx, b.outer, err)
 	}
