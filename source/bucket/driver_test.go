@@ -3,10 +3,12 @@ package bucket_test
 import (
 	"context"
 	"crypto/md5"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -90,4 +92,61 @@ func TestDriverIsAskedForWhatIsNew(t *testing.T) {
 	}
 	_, err := bucket.New(bucket.Options{Driver: d, Bucket: "fleet"})
 	checkError(t, err, nil, "Options.Driver excludes")
+}
+
+// An endingDriver's listings just end where the context does, as minio-go's do.
+type endingDriver struct {
+	*memoryDriver
+	end func()
+}
+
+func (d endingDriver) List(ctx context.Context, list bucket.List) iter.Seq2[bucket.Object, error] {
+	return func(yield func(bucket.Object, error) bool) {
+		for o, err := range d.memoryDriver.List(ctx, list) {
+			if !yield(o, err) {
+				return
+			}
+			if d.end(); ctx.Err() != nil {
+				return
+			}
+		}
+	}
+}
+
+func TestAListingThatEndsWithTheContextIsNoListing(t *testing.T) {
+	d := &endingDriver{&memoryDriver{objects: map[string]string{"a": "1", "b": "2", "c": "3"}}, func() {}}
+	s := newSource(t, bucket.Options{Driver: d})
+	fetch(t, s, source.Revision{})
+	ctx, cancel := context.WithCancel(t.Context())
+	d.end = cancel
+	_, err := s.Fetch(ctx, source.Revision{})
+	if err == nil {
+		t.Fatal("a part of the bucket is a snapshot")
+	}
+	checkError(t, err, context.Canceled, "listing")
+	if _, err := s.History(ctx, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("the history: got %v", err)
+	}
+}
+
+func TestADriverExcludesWhatIsForS3(t *testing.T) {
+	for name, change := range map[string]func(*bucket.Options){
+		"Region":      func(o *bucket.Options) { o.Region = "x" },
+		"Style":       func(o *bucket.Options) { o.Style = bucket.StylePath },
+		"Insecure":    func(o *bucket.Options) { o.Insecure = true },
+		"CA":          func(o *bucket.Options) { o.CA = []byte("x") },
+		"Proxy":       func(o *bucket.Options) { o.Proxy = "none" },
+		"CustomerKey": func(o *bucket.Options) { o.CustomerKey = []byte("x") },
+		"AnyETag":     func(o *bucket.Options) { o.AnyETag = true },
+		"Transport":   func(o *bucket.Options) { o.Transport = http.DefaultTransport },
+	} {
+		opts := bucket.Options{Driver: &memoryDriver{}}
+		change(&opts)
+		_, err := bucket.New(opts)
+		if err == nil {
+			t.Errorf("%s is without effect, and nobody says so", name)
+			continue
+		}
+		checkError(t, err, nil, "Options.Driver excludes")
+	}
 }

@@ -182,8 +182,8 @@ func (o Options) validate() error {
 		return errors.New("Options.AsOf excludes Before: each names a state of the bucket")
 	case !o.Before.IsZero() && (o.Before.Name != "" || o.Before.Digest == ""):
 		return fmt.Errorf("Options.Before is %q, which no bucket has: want sha256:hex", o.Before)
-	case o.Driver != nil && (o.Endpoint+o.Bucket != "" || o.hasCredentials() || o.Credentials != nil):
-		return errors.New("Options.Driver excludes Endpoint, Bucket and credentials, which are for S3")
+	case o.Driver != nil && o.forS3():
+		return errors.New("Options.Driver excludes Endpoint, Bucket, credentials and all else that is for S3")
 	case o.Driver != nil:
 		return nil
 	case o.Bucket == "":
@@ -202,6 +202,12 @@ func (o Options) validate() error {
 		return errors.New("Options.Transport excludes CA, ClientCertificate, ClientKey and Proxy: it has its own")
 	}
 	return s3utils.CheckValidBucketName(o.Bucket)
+}
+
+// forS3 reports whether there is anything of what only the driver of S3 reads.
+func (o Options) forS3() bool {
+	return o.Endpoint+o.Bucket+string(o.Style)+o.Region+o.Proxy != "" || o.Insecure || o.AnyETag || o.Transport != nil ||
+		o.hasCredentials() || o.Credentials != nil || len(o.CA)+len(o.ClientCertificate)+len(o.ClientKey)+len(o.CustomerKey) > 0
 }
 
 func (o Options) hasCredentials() bool { return o.AccessKey+o.SecretKey+o.SessionToken != "" }

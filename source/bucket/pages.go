@@ -95,5 +95,5 @@ func (s *Source) span(ctx context.Context, part span, count *atomic.Int64) ([]Ob
 			return objects, nil // before the store is asked for what another one asks for
 		}
 	}
-	return objects, nil
+	return objects, ctx.Err() // a driver's listing may just end then
 }

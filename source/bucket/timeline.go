@@ -49,6 +49,9 @@ func (s *Source) timeline(ctx context.Context) (*timeline, error) {
 		}
 		byKey[o.Key] = append(byKey[o.Key], o)
 	}
+	if err := ctx.Err(); err != nil { // a driver's listing may just end then
+		return nil, fmt.Errorf("listing the versions: %w", err)
+	}
 	l := &timeline{keys: slices.Sorted(maps.Keys(byKey)), events: make([]event, 0, count)}
 	for i, key := range l.keys {
 		versions := inOrder(byKey[key])
