@@ -161,6 +161,9 @@ func (w *walk) rests() bool {
 
 // step undoes an event, and those before it that changed nothing. It reports whether there was one.
 func (w *walk) step(ctx context.Context) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
 	if w.ends() {
 		return false, nil
 	}
