@@ -5,8 +5,9 @@
 //	snapshot.Revision                           // sha256:9f86d0…
 //
 // A [Source.Fetch] lists the objects under the prefix, which is one request for every thousand keys. A Source that has done so
-// before sends them at once, and one more for each page that has grown beyond a thousand. If the revision is known, that is all. Otherwise the objects that are new are read, many at once, with one GET each and on condition that the ETag is
-// still the listed one. Where an object has changed or gone meanwhile, the bucket is listed again, up to five times: a snapshot
+// before sends them at once, and one more for each page that has grown beyond a thousand. If the revision is known, that is
+// all. Otherwise the objects that are new are read, many at once, with one GET each and on condition that the ETag is still
+// the listed one. Where an object has changed or gone meanwhile, it is listed again, five times in all: a snapshot
 // is exactly what its revision's listing says. Content is held against its MD5 where the ETag is one, and against the checksum
 // that the store keeps; for stores whose ETags only look like an MD5 there is Options.AnyETag.
 //

@@ -18,7 +18,8 @@ type Change struct {
 	// Began is when the first of it happened.
 	Began time.Time
 	// Revision is that of the state after the change. As Options.Before it gives the state before the change. It is zero
-	// where there was nothing then, or nothing that can be fetched.
+	// where there was nothing then, or an ignore file over the limits. Other limits, and keys that are no paths, are found
+	// when a state is fetched.
 	Revision source.Revision
 	// Keys are what differs between the states before and after, sorted by key.
 	Keys []KeyChange

@@ -95,7 +95,7 @@ type Options struct {
 	// MaxWait is how long a store may ask to be left alone, in an answer's Retry-After, for Fetch to wait and not to fail.
 	// Default: DefaultMaxWait.
 	MaxWait time.Duration
-	// StallTimeout is how long a server may be silent. Default: a minute.
+	// StallTimeout is how long a server may be silent. Default: DefaultStallTimeout.
 	StallTimeout time.Duration
 	// Concurrency is how many objects are read at once. Default: DefaultConcurrency.
 	Concurrency int

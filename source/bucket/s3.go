@@ -122,7 +122,8 @@ func (d *s3) describe(ctx context.Context, c *call, err error) error {
 		}
 		return c.temporary(d.secrets.Clean(err))
 	}
-	said := fmt.Sprintf("the server answers %d %s: %s", answer.StatusCode, d.secrets.Quote(answer.Code), d.secrets.Quote(answer.Error()))
+	code, text := d.secrets.Quote(answer.Code), d.secrets.Quote(answer.Error())
+	said := fmt.Sprintf("the server answers %d %s: %s", answer.StatusCode, code, text)
 	switch {
 	case answer.Code == "RequestTimeTooSkewed":
 		return fmt.Errorf("%w: this machine's clock is more than 15 minutes off the server's: %s", source.ErrUnauthorized, said)

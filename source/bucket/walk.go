@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"hash"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -86,6 +87,7 @@ func (w *walk) judge(ctx context.Context) error {
 			files[paths[key]] = o
 		}
 	}
+	w.forget(files)
 	left := paths
 	if w.s.opts.Ignore != "" || len(files) > 0 {
 		var err error
@@ -94,7 +96,7 @@ func (w *walk) judge(ctx context.Context) error {
 			if !ok {
 				return nil, nil
 			}
-			return w.read(ctx, o)
+			return w.s.readIgnoreFile(ctx, o, w.kept)
 		})
 		if errors.Is(err, source.ErrTooLarge) {
 			left = nil // such a state was no snapshot, and has no revision
@@ -118,12 +120,19 @@ func (w *walk) ruling(key int) bool {
 	return !w.s.opts.NoIgnoreFiles && (name == source.IgnoreFile || strings.HasSuffix(name, "/"+source.IgnoreFile))
 }
 
-// read keeps no more ignore files than Source does.
-func (w *walk) read(ctx context.Context, o Object) ([]byte, error) {
-	if _, ok := w.kept[o.content()]; !ok && len(w.kept) >= maxIgnoreFiles {
-		clear(w.kept)
+// forget keeps no more ignore files of other states than Source does, besides those of this one.
+func (w *walk) forget(files map[string]Object) {
+	if len(w.kept) < maxIgnoreFiles {
+		return
 	}
-	return w.s.readIgnoreFile(ctx, o, w.kept)
+	here := make(contents, len(files))
+	for _, o := range files {
+		if body := w.kept.at(o); body != nil {
+			here[o.content()] = body
+		}
+	}
+	clear(w.kept)
+	maps.Copy(w.kept, here)
 }
 
 // tag returns what the listing has of a key at this state.
