@@ -1,7 +1,6 @@
 package bucket
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -113,27 +112,15 @@ func (t *persistentTransport) send(request *http.Request, page bool) (*http.Resp
 		return nil, err
 	}
 	alarm.Stop()
-	body := &watchedBody{body: response.Body, ctx: ctx, outer: request.Context(), alarm: alarm, stall: t.stall, end: end}
-	response.Body = body
-	if !page {
-		return response, nil
+	response.Body = &watchedBody{body: response.Body, ctx: ctx, outer: request.Context(), alarm: alarm, stall: t.stall, end: end}
+	if page {
+		return readPage(request, response)
 	}
-	defer body.Close() // it was only read
-	whole, err := io.ReadAll(io.LimitReader(body, maxPageBytes+1))
-	if err == nil && len(whole) > maxPageBytes {
-		err = errPageTooLong
-	}
-	if err != nil {
+	if err := fitObject(response); err != nil {
 		return nil, err
 	}
-	response.Body = io.NopCloser(bytes.NewReader(whole))
 	return response, nil
 }
-
-// maxPageBytes is ample for 1,000 keys of 1,024 bytes, percent-encoded and in XML.
-const maxPageBytes = 16 << 20
-
-var errPageTooLong = errors.New("a page of the listing is over 16 MiB")
 
 // causeOf returns why a request ended: the server's silence, if that was it.
 func causeOf(ctx, outer context.Context, err error) error {
