@@ -85,7 +85,15 @@ func (s *Source) failed(ctx context.Context, op string, err error) error {
 	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		err = fmt.Errorf("%w: %w", ended, err)
 	}
-	return &source.Error{Op: op, Origin: s.String(), Err: err}
+	return &source.Error{Op: op, Origin: s.String(), Err: s.clean(err)}
+}
+
+// clean hides what the driver knows to be secret, and the store may have put into names.
+func (s *Source) clean(err error) error {
+	if d, ok := s.driver.(*s3); ok {
+		return d.cleanNames(err)
+	}
+	return err
 }
 
 func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snapshot, error) {

@@ -114,6 +114,6 @@ func (s *Source) tell(problem error) {
 	s.told = true
 	s.mu.Unlock()
 	if !told && s.opts.OnCacheError != nil {
-		s.opts.OnCacheError(&source.Error{Op: "keeping content of", Origin: s.String(), Err: problem})
+		s.opts.OnCacheError(&source.Error{Op: "keeping content of", Origin: s.String(), Err: s.clean(problem)})
 	}
 }

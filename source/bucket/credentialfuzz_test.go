@@ -38,7 +38,7 @@ func FuzzAnswersWithCredentials(f *testing.F) {
 		if status < 0 {
 			status = http.StatusOK
 		}
-		role, roleErr := parseRoleCredential(answer)
+		role, roleErr := parseRoleCredential(answer, secret.New())
 		sts, stsErr := parseSTS(status, answer, secret.New("planted-token"))
 		for _, got := range []struct {
 			c   Credential

@@ -52,9 +52,9 @@ func askInstance(ask func(method, path string, header ...string) (string, error)
 	}
 	answer, err := ask(http.MethodGet, credentials+url.PathEscape(role), token, session)
 	if err != nil {
-		return Credential{}, fmt.Errorf("role %.100q: %w", role, err)
+		return Credential{}, fmt.Errorf("role %.100q: %w", hidden.Redact(role), err)
 	}
-	return parseRoleCredential([]byte(answer))
+	return parseRoleCredential([]byte(answer), hidden)
 }
 
 // FromContainer is a [CredentialFunc]: it asks the service that ECS and EKS Pod Identity name in a container's environment,
@@ -94,7 +94,7 @@ func askContainer(ctx context.Context, environment func(string) string) (Credent
 	if err != nil {
 		return Credential{}, hidden.Clean(err)
 	}
-	return parseRoleCredential(answer)
+	return parseRoleCredential(answer, hidden)
 }
 
 // containerURL returns what to ask.
@@ -199,8 +199,8 @@ func temporaryStatus(status int, err error) error {
 	return err
 }
 
-// parseRoleCredential reads the JSON that metadata services answer. Errors quote nothing of it.
-func parseRoleCredential(answer []byte) (Credential, error) {
+// parseRoleCredential reads the JSON that metadata services answer. Errors quote nothing of it but what is wrong.
+func parseRoleCredential(answer []byte, hidden *secret.Words) (Credential, error) {
 	var role struct {
 		Code, AccessKeyID, SecretAccessKey, Token string // encoding/json does not mind AccessKeyId
 		Expiration                                time.Time
@@ -210,7 +210,7 @@ func parseRoleCredential(answer []byte) (Credential, error) {
 	}
 	switch {
 	case role.Code != "" && role.Code != "Success":
-		return Credential{}, fmt.Errorf("it says %.100q", role.Code)
+		return Credential{}, fmt.Errorf("it says %s", hidden.Quote(role.Code))
 	case role.AccessKeyID == "" || role.SecretAccessKey == "":
 		return Credential{}, errors.New("the answer has no keys")
 	}

@@ -143,6 +143,9 @@ func (d *s3) describe(ctx context.Context, c *call, err error) error {
 	return errors.New(said)
 }
 
+// cleanNames hides in err what the store was sent, for it may list keys that tell it.
+func (d *s3) cleanNames(err error) error { return d.secrets.CleanNames(err) }
+
 // suspectKey says which option to look at where an object may be refused for how it is encrypted. Stores answer the same to
 // a wrong key as to somebody without permission.
 func (d *s3) suspectKey(answer minio.ErrorResponse, err error) error {
@@ -157,7 +160,7 @@ func (d *s3) suspectKey(answer minio.ErrorResponse, err error) error {
 }
 
 func (d *s3) elsewhere(region string) string {
-	if region != "" && region != d.region {
+	if region = d.secrets.Redact(region); region != "" && region != d.region {
 		return fmt.Sprintf("the bucket is in region %.50q: set Options.Region to that, and Endpoint to that region's", region)
 	}
 	return "redirects are not followed; perhaps Options.Region or Endpoint is another one"

@@ -8,6 +8,7 @@ package secret
 import (
 	"cmp"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -29,7 +30,8 @@ type Words struct {
 const (
 	maxRecent = 256 // spellings; tokens that expire are followed by others
 	maxText   = 500 // bytes of somebody else's text in an error
-	shortWord = 6   // a shorter one hides only where it stands alone: "ann" is not all of "cannot"
+	longWord  = 16
+	shortWord = 6 // a shorter one hides only where it stands alone: "ann" is not all of "cannot"
 )
 
 // public are users that everybody has, and whose place in an error is of use.
@@ -79,7 +81,7 @@ func spellings(words []string) []string {
 		for _, spelling := range []string{
 			word, quoted[1 : len(quoted)-1], graphic[1 : len(graphic)-1], url.QueryEscape(word), url.PathEscape(word),
 			url.UserPassword("", word).String()[1:], (&url.URL{Path: "/" + word}).EscapedPath()[1:],
-			encoded, url.QueryEscape(encoded),
+			encoded, url.QueryEscape(encoded), hex.EncodeToString([]byte(word)),
 		} {
 			if !slices.Contains(all, spelling) {
 				all = append(all, spelling)
@@ -90,8 +92,11 @@ func spellings(words []string) []string {
 }
 
 // Redact replaces the secrets in text.
-func (w *Words) Redact(text string) string {
-	words := w.all()
+func (w *Words) Redact(text string) string { return w.redact(text, 0) }
+
+// redact takes spellings of so many bytes or more.
+func (w *Words) redact(text string, least int) string {
+	words := slices.DeleteFunc(w.all(), func(word string) bool { return len(word) < least })
 	slices.SortFunc(words, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // one may be in another
 	for _, word := range words {
 		text = hide(text, word)
@@ -155,7 +160,14 @@ func (w *Words) Clean(err error) error {
 	if err == nil {
 		return nil
 	}
-	text := w.Redact(err.Error())
+	return cleaned(err, w.Redact(err.Error()))
+}
+
+// CleanNames is Clean of an error that is about names, which short secrets may be, too, such as the user of a server that is
+// tried out: only long ones are taken out.
+func (w *Words) CleanNames(err error) error { return cleaned(err, w.redact(err.Error(), longWord)) }
+
+func cleaned(err error, text string) error {
 	if len(text) > 2*maxText {
 		text = text[:maxText] + "…" + text[len(text)-maxText:]
 	}
