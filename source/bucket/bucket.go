@@ -117,7 +117,7 @@ func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snap
 		all, err := s.download(ctx, listing, have)
 		if err != nil {
 			// What did arrive need not arrive again.
-			s.keep(all)
+			s.add(listing, all)
 			have = all
 		}
 		if errors.Is(err, ErrMoved) {
@@ -131,6 +131,18 @@ func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snap
 		return s.snapshot(listing, all)
 	}
 	return nil, &TemporaryError{Err: moved}
+}
+
+// add puts to what came before a failure what there is besides: another fetch may have brought it meanwhile.
+func (s *Source) add(l listing, some contents) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range l.objects {
+		if body := s.last.at(o); body != nil && some.at(o) == nil {
+			some[o.content()] = body
+		}
+	}
+	s.last = some
 }
 
 func (s *Source) keep(all contents) {
