@@ -96,7 +96,14 @@ func (r IgnoreRules) Ignores(name string, isFolder bool) bool {
 	if r.all || r.options == nil && r.files == nil {
 		return r.all
 	}
-	path := r.folder + name
+	return r.ignores(r.folder+name, isFolder)
+}
+
+// ignores takes a path from the root to an entry of the folder.
+func (r IgnoreRules) ignores(path string, isFolder bool) bool {
+	if r.all {
+		return true
+	}
 	verdict := r.options.judge(path, len(r.folder), isFolder)
 	for file := r.files; verdict == undecided && file != nil; file = file.outer {
 		verdict = file.lines.judge(path[file.base:], len(r.folder)-file.base, isFolder)

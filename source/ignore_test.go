@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log"
@@ -173,7 +174,7 @@ func TestIgnoreFilter(t *testing.T) {
 	}
 	given := slices.Clone(paths)
 	var read []string
-	got, err := ignoreRules(t, "up").Filter(paths, func(name string) ([]byte, error) {
+	got, err := ignoreRules(t, "up").Filter(t.Context(), paths, func(name string) ([]byte, error) {
 		read = append(read, name)
 		return []byte(bodies[name]), nil
 	})
@@ -186,14 +187,14 @@ func TestIgnoreFilter(t *testing.T) {
 	if want := []string{".sourceignore", "web/.sourceignore", "web/deep/.sourceignore"}; !slices.Equal(read, want) {
 		t.Errorf("read %q, want %q", read, want)
 	}
-	plain, err := ignoreRules(t, "*.md").Filter([]string{".sourceignore", "a.md", "out/c"}, nil)
+	plain, err := ignoreRules(t, "*.md").Filter(t.Context(), []string{".sourceignore", "a.md", "out/c"}, nil)
 	if want := []string{".sourceignore", "out/c"}; err != nil || !slices.Equal(plain, want) {
 		t.Errorf("got %q, %v", plain, err)
 	}
 	for _, name := range []string{"", "web/"} {
 		failed := errors.New("failed")
 		paths := []string{name + "a", name + source.IgnoreFile}
-		got, err := source.IgnoreRules{}.Filter(paths, func(string) ([]byte, error) { return nil, failed })
+		got, err := source.IgnoreRules{}.Filter(t.Context(), paths, func(string) ([]byte, error) { return nil, failed })
 		if got != nil || err != failed {
 			t.Errorf("got %q, %v", got, err)
 		}
@@ -208,7 +209,7 @@ func ExampleIgnoreRules() {
 	// The tree has an ignore file in web.
 	files := map[string]string{"web/.sourceignore": "/test/"}
 	keys := []string{"README.md", "docs/index.md", "web/.sourceignore", "web/app.yaml", "web/test/app.yaml"}
-	left, err := rules.Filter(keys, func(name string) ([]byte, error) { return []byte(files[name]), nil })
+	left, err := rules.Filter(context.Background(), keys, func(name string) ([]byte, error) { return []byte(files[name]), nil })
 	fmt.Println(left, err)
 
 	// The same, by walking down.

@@ -163,7 +163,7 @@ func TestIgnoreOptionsAreWhatGitSays(t *testing.T) {
 		rules, err := source.ParseIgnore(strings.Join(options, "\n"), source.Limits{})
 		must(t, err)
 		read := func(name string) ([]byte, error) { return []byte(c.ignoreFiles[path.Dir(name)]), nil }
-		got, err := rules.Filter(c.files, read)
+		got, err := rules.Filter(t.Context(), c.files, read)
 		must(t, err)
 		walked := c.ignored(t, rules)
 		slices.Sort(want)

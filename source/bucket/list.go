@@ -107,9 +107,15 @@ func (s *Source) filter(ctx context.Context, objects []Object, kept contents) ([
 	}
 	var read func(string) ([]byte, error)
 	if !s.opts.NoIgnoreFiles {
-		read = func(name string) ([]byte, error) { return s.readIgnoreFile(ctx, files[name], kept) }
+		var spent allowance
+		read = func(name string) ([]byte, error) {
+			if err := spent.add(files[name], s.opts.Limits); err != nil {
+				return nil, err
+			}
+			return s.readIgnoreFile(ctx, files[name], kept)
+		}
 	}
-	left, err := s.rules.Filter(paths, read)
+	left, err := s.rules.Filter(ctx, paths, read)
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +128,24 @@ func (s *Source) filter(ctx context.Context, objects []Object, kept contents) ([
 		return true
 	})
 	return s.withoutOwn(objects), nil
+}
+
+// An allowance is what ignore files may cost, which are read before it is known what content there is.
+type allowance struct {
+	files int
+	bytes int64
+}
+
+func (a *allowance) add(o Object, limits source.Limits) error {
+	a.files++
+	a.bytes += o.Size
+	switch {
+	case a.files > limits.MaxFiles:
+		return fmt.Errorf("ignore files: %w", &source.LimitError{Option: "Limits.MaxFiles", Max: int64(limits.MaxFiles), Name: o.Key})
+	case a.bytes > limits.MaxBytes:
+		return fmt.Errorf("ignore files: %w", &source.LimitError{Option: "Limits.MaxBytes", Max: limits.MaxBytes, Name: o.Key})
+	}
+	return nil
 }
 
 // withoutOwn leaves out the bucket's own ignore file, which says what is content and is none. It has no prefix.

@@ -91,7 +91,7 @@ func (w *walk) judge(ctx context.Context) error {
 	left := paths
 	if w.s.opts.Ignore != "" || len(files) > 0 {
 		var err error
-		left, err = w.s.rules.Filter(paths, func(path string) ([]byte, error) {
+		left, err = w.s.rules.Filter(ctx, paths, func(path string) ([]byte, error) {
 			o, ok := files[path]
 			if !ok {
 				return nil, nil
