@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// What comes is checked and cut to size here, before minio-go sees it: it reads whatever is sent, and takes any XML at all for
-// a listing that has no keys.
+// What comes is checked and cut to size here, before minio-go sees it: it reads whatever is sent, and takes any XML at all
+// for a listing that has no keys.
 
 const (
 	// maxPageBytes is ample for 1,000 keys of 1,024 bytes, percent-encoded and in XML.

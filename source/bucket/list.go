@@ -81,14 +81,31 @@ func (s *Source) admit(o Object, trial *source.Tree) error {
 	switch {
 	case !strings.HasPrefix(o.Key, s.opts.Prefix):
 		return &source.NameError{Name: o.Key, Reason: "is listed and does not have the prefix"}
+	case len(o.Key)-len(s.opts.Prefix) > s.opts.Limits.MaxPathBytes:
+		limit := &source.LimitError{Option: "Limits.MaxPathBytes", Max: int64(s.opts.Limits.MaxPathBytes)}
+		return fmt.Errorf("key %.100q, which has %d bytes: %w", o.Key, len(o.Key), limit)
+	case passesForTwo(o.Key):
+		return &source.NameError{Name: o.Key, Reason: "has a line feed after a space, and would pass for two keys in the revision"}
 	case o.ETag == "":
 		return fmt.Errorf("key %q: the server lists no ETag, without which a change cannot be seen", o.Key)
+	case len(o.ETag) > maxETagBytes || strings.ContainsFunc(o.ETag, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		return fmt.Errorf("key %q: the server lists an ETag with spaces or control characters, or of more than %d bytes", o.Key, maxETagBytes)
 	}
 	// Nobody opens a file of this tree. It is here for what it refuses.
 	if err := trial.AddLazyFile(s.name(o), false, o.Size, nil); err != nil {
 		return fmt.Errorf("key %q: %w", o.Key, err)
 	}
 	return nil
+}
+
+// maxETagBytes is what a header has room for, and far more than stores use.
+const maxETagBytes = 1024
+
+// passesForTwo reports whether a key, of which Flux's format quotes nothing, looks like the end of one line and the start of
+// the next. As long as none does, and no ETag has a space, a listing is the only one with its lines.
+func passesForTwo(key string) bool {
+	space := strings.IndexByte(key, ' ')
+	return space >= 0 && strings.IndexByte(key[space:], '\n') >= 0
 }
 
 // filter leaves out what the rules of the options and of ignore files match, and the ignore file of the bucket itself. It adds
