@@ -150,7 +150,7 @@ func partOfWord(r rune) bool {
 // Quote returns somebody else's text, which may have been cut in the middle of a secret, as an error may tell it: in quotes,
 // on one line, and not all of a long one.
 func (w *Words) Quote(text string) string {
-	text = w.Redact(strings.TrimSpace(w.hideTail(text)))
+	text = strings.TrimSpace(w.hideTail(w.Redact(text))) // first what is whole: a secret may end as it begins
 	return strconv.QuoteToGraphic(text[:min(len(text), maxText)])
 }
 

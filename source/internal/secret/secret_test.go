@@ -95,3 +95,14 @@ func TestManyTokensAreForgottenAndOnlyThose(t *testing.T) {
 		t.Errorf("%d spellings are kept", len(w.recent))
 	}
 }
+
+// What is whole is hidden before what may be cut: this one ends as it begins.
+func TestSecretThatEndsAsItBeginsIsHiddenWhole(t *testing.T) {
+	w := New("token-of-ann-token-of-")
+	if got := w.Quote("no such key: token-of-ann-token-of-"); got != `"no such key: (redacted)"` {
+		t.Errorf("got %s", got)
+	}
+	if got := w.Quote("no such key: token-of-ann-tok"); got != `"no such key: (redacted)"` {
+		t.Errorf("cut: got %s", got)
+	}
+}
