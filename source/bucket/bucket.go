@@ -26,6 +26,7 @@ type Source struct {
 	// ignoreFiles are those of the last listing, and some of earlier ones.
 	ignoreFiles contents
 	pageStarts  []string // keys after which the pages of the last listing began
+	unordered   bool     // the store does not list by them
 }
 
 var _ source.Source = (*Source)(nil)

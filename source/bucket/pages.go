@@ -24,17 +24,18 @@ func (s *Source) present(ctx context.Context) ([]Object, error) {
 	starts := s.pageStarts
 	s.mu.Unlock()
 	all, err := s.pages(ctx, starts)
-	if errors.Is(err, errUnordered) {
-		starts = nil
+	unordered := errors.Is(err, errUnordered)
+	if unordered {
 		all, err = s.pages(ctx, nil)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listing the objects: %w", err)
 	}
-	ordered := starts != nil || slices.IsSortedFunc(all, func(a, b Object) int { return strings.Compare(a.Key, b.Key) })
+	sorted := slices.IsSortedFunc(all, func(a, b Object) int { return strings.Compare(a.Key, b.Key) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pageStarts = nil; ordered {
+	s.unordered = s.unordered || unordered
+	if s.pageStarts = nil; sorted && !s.unordered {
 		for i := pageKeys; i < len(all); i += pageKeys {
 			s.pageStarts = append(s.pageStarts, all[i-1].Key)
 		}

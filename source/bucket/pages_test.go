@@ -87,6 +87,29 @@ func (d *orderedDriver) List(ctx context.Context, list bucket.List) iter.Seq2[bu
 	}
 }
 
+// A sortedDriver lists in order, and everything whatever After is.
+type sortedDriver struct{ orderedDriver }
+
+func (d *sortedDriver) List(ctx context.Context, list bucket.List) iter.Seq2[bucket.Object, error] {
+	list.After = ""
+	return d.orderedDriver.List(ctx, list)
+}
+
+func TestPagesAreAskedForOnceWhereThatIsOfNoUse(t *testing.T) {
+	d := &sortedDriver{orderedDriver{memoryDriver{objects: make(map[string]string)}}}
+	for i := range 2500 {
+		d.objects[fmt.Sprintf("k%04d", i)] = "x"
+	}
+	s := newSource(t, bucket.Options{Driver: d})
+	known := fetch(t, s, source.Revision{}).Revision
+	for i, most := range []int{1 + 3, 1, 1} {
+		d.lists = 0
+		if _, err := s.Fetch(t.Context(), known); err != source.ErrNotModified || d.lists > most {
+			t.Errorf("fetch %d: got %v by %d listings", i, err, d.lists)
+		}
+	}
+}
+
 // Whatever came and went since the last listing, and however a store orders it, the content is what there is.
 func TestPagesOfBucketsThatChange(t *testing.T) {
 	random := rand.New(rand.NewPCG(6, 6))
