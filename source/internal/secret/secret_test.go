@@ -20,10 +20,11 @@ func TestSecretsAreHiddenInEverySpelling(t *testing.T) {
 		"planted%22pass%20w%C3%B6rd%2F planted%22pass+w%C3%B6rd%2F":     "(redacted) (redacted)",
 		"/planted%22pass%20w%C3%B6rd/":                                  "/(redacted)",
 		"cGxhbnRlZCJwYXNzIHfDtnJkLw== cGxhbnRlZCJwYXNzIHfDtnJkLw%3D%3D": "(redacted) (redacted)",
-		"it was padded":               "it was (redacted)",
-		"ann cannot git, nor can ann": "(redacted) cannot git, nor can (redacted)",
-		"planted-longer, planted":     "(redacted), (redacted)",
-		"nothing to hide":             "nothing to hide",
+		"706c616e746564 and planted":                                    "(redacted) and (redacted)",
+		"it was padded":                                                 "it was (redacted)",
+		"ann cannot git, nor can ann":                                   "(redacted) cannot git, nor can (redacted)",
+		"planted-longer, planted":                                       "(redacted), (redacted)",
+		"nothing to hide":                                               "nothing to hide",
 	} {
 		if got := w.Redact(text); got != want {
 			t.Errorf("%s: got %s, want %s", text, got, want)
