@@ -119,10 +119,13 @@ func environmentProxy(r *http.Request) (*url.URL, error) {
 	return u, nil
 }
 
-// proxySecrets are what the proxy's URL has that no error may tell.
-func (o Options) proxySecrets() []string {
+// proxySecrets are what the URL of the proxy to an endpoint has that no error may tell.
+func (o Options) proxySecrets(endpoint *url.URL) []string {
 	u, err := url.Parse(o.Proxy)
-	if err != nil || u.User == nil {
+	if o.Proxy == "" {
+		u, err = http.ProxyFromEnvironment(&http.Request{URL: endpoint})
+	}
+	if err != nil || u == nil || u.User == nil {
 		return nil
 	}
 	password, _ := u.User.Password()

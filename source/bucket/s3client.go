@@ -22,7 +22,7 @@ func newS3(o Options) (*s3, error) {
 	if err != nil {
 		return nil, err
 	}
-	hidden := secret.New(append(o.proxySecrets(), o.SecretKey, o.SessionToken, o.AccessKey, string(o.CustomerKey))...)
+	hidden := secret.New(append(o.proxySecrets(endpoint), o.SecretKey, o.SessionToken, o.AccessKey, string(o.CustomerKey))...)
 	d := &s3{endpoint: *endpoint, bucket: o.Bucket, region: o.Region, anyETag: o.AnyETag, maxKeys: o.MaxKeys, secrets: hidden}
 	if len(o.CustomerKey) > 0 {
 		if d.encryption, err = encrypt.NewSSEC(o.CustomerKey); err != nil {
