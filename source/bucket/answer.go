@@ -2,15 +2,13 @@ package bucket
 
 import (
 	"bytes"
-	"encoding/xml"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
 )
 
-// What comes is checked and cut to size here, before minio-go sees it: it reads whatever is sent, and takes any XML at all
-// for a listing that has no keys.
+// What comes is cut to size here, before minio-go sees it, which reads whatever is sent.
 
 const (
 	// maxPageBytes is ample for 1,000 keys of 1,024 bytes, percent-encoded and in XML.
@@ -22,13 +20,10 @@ const (
 	maxRefusalBytes = 1 << 20
 )
 
-var (
-	errPageTooLong = errors.New("a page of the listing is over 16 MiB, or has over 400,000 tags")
-	errNoListing   = errors.New("the answer is no listing: perhaps Options.Endpoint is of something else than a store of S3")
-)
+var errPageTooLong = errors.New("a page of the listing is over 16 MiB, or has over 400,000 tags")
 
 // readPage returns a page of a listing with all its body in memory.
-func readPage(request *http.Request, response *http.Response) (*http.Response, error) {
+func readPage(response *http.Response) (*http.Response, error) {
 	defer response.Body.Close() // it was only read
 	whole, err := io.ReadAll(io.LimitReader(response.Body, maxPageBytes+1))
 	switch {
@@ -36,30 +31,9 @@ func readPage(request *http.Request, response *http.Response) (*http.Response, e
 		return nil, err
 	case len(whole) > maxPageBytes || bytes.Count(whole, []byte("<")) > maxPageTags:
 		return nil, errPageTooLong
-	case response.StatusCode == http.StatusOK:
-		if err := checkPage(whole, request.URL.Query().Has("versions")); err != nil {
-			return nil, err
-		}
 	}
 	response.Body = io.NopCloser(bytes.NewReader(whole))
 	return response, nil
-}
-
-// checkPage tells a listing from whatever else may come with the status 200, such as an error or a web page of a proxy's.
-func checkPage(whole []byte, versions bool) error {
-	for decoder := xml.NewDecoder(bytes.NewReader(whole)); ; {
-		token, err := decoder.Token()
-		if err != nil {
-			return errNoListing // err is io.EOF mostly, for which minio-go has words of its own
-		}
-		if root, ok := token.(xml.StartElement); ok {
-			name := root.Name.Local
-			if strings.HasPrefix(name, "ListBucketResult") || versions && strings.HasPrefix(name, "ListVersionsResult") {
-				return nil
-			}
-			return errNoListing
-		}
-	}
 }
 
 // fitObject readies an answer to a GET of an object. Headers that are of no use here are left out, for minio-go refuses an
@@ -76,7 +50,7 @@ func fitObject(response *http.Response) error {
 	}
 	kept := http.Header{"Last-Modified": {"Mon, 02 Jan 2006 15:04:05 GMT"}} // minio-go insists on one
 	for name, values := range response.Header {
-		if name == "Etag" || name == "Content-Length" || strings.HasPrefix(name, "X-Amz-Checksum-") ||
+		if name == "Etag" || name == "Content-Type" || name == "Content-Length" || strings.HasPrefix(name, "X-Amz-Checksum-") ||
 			strings.HasPrefix(name, "X-Amz-Server-Side-Encryption") {
 			kept[name] = values
 		}

@@ -186,7 +186,7 @@ func TestHostileServers(t *testing.T) {
 		"absolute":      {func(w http.ResponseWriter, _ *http.Request) { page(w, false, key("/etc/passwd", 1)) }, `"/etc/passwd"`},
 		"file in file":  {func(w http.ResponseWriter, _ *http.Request) { page(w, false, key("a", 1)+key("a/b", 1)) }, `"a/b" has to be in "a"`},
 		"negative size": {func(w http.ResponseWriter, _ *http.Request) { page(w, false, key("a", -1)) }, "Limits.MaxBytes"},
-		"not XML":       {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }, "no listing"},
+		"not XML":       {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }, "no listing of S3"},
 		"short object":  {object("ab"), "3 bytes are listed"},
 		"long object":   {object("abcd"), "3 bytes are listed"},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {

@@ -82,7 +82,7 @@ func (d *s3) Get(ctx context.Context, o Object) (io.ReadCloser, error) {
 	options.Set("X-Amz-Checksum-Mode", "ENABLED")
 	stream, info, header, err := d.client.GetObject(context.WithValue(ctx, callKey{}, c), d.bucket, o.Key, options)
 	answer := minio.ErrorResponse{}
-	if errors.As(err, &answer) && (answer.StatusCode == http.StatusPreconditionFailed ||
+	if c.odd.Load() == nil && errors.As(err, &answer) && (answer.StatusCode == http.StatusPreconditionFailed ||
 		answer.Code == minio.NoSuchKey || answer.Code == minio.NoSuchVersion) {
 		return nil, ErrMoved
 	}
@@ -112,6 +112,8 @@ func (d *s3) describe(ctx context.Context, c *call, err error) error {
 	switch {
 	case errors.As(err, &asking):
 		return asking
+	case errors.Is(err, errOdd):
+		return c.temporary(errors.New(c.odd.Load().say(d.secrets)))
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("the server speaks plain HTTP: write http:// before Options.Endpoint, or set Insecure: %w", err)
 	case errors.Is(err, source.ErrTooLarge) || errors.Is(err, errPageTooLong):
@@ -122,9 +124,18 @@ func (d *s3) describe(ctx context.Context, c *call, err error) error {
 		}
 		return c.temporary(d.secrets.Clean(err))
 	}
-	code, text := d.secrets.Quote(answer.Code), d.secrets.Quote(answer.Error())
-	said := fmt.Sprintf("the server answers %d %s: %s", answer.StatusCode, code, text)
+	return d.refused(c, answer)
+}
+
+// refused sorts the store's refusals.
+func (d *s3) refused(c *call, answer minio.ErrorResponse) error {
+	said, odd := said(answer, d.secrets), c.odd.Load()
+	if odd != nil {
+		said = odd.say(d.secrets)
+	}
 	switch {
+	case odd != nil && answer.StatusCode == http.StatusNotFound: // who says so cannot know about a bucket
+		return c.temporary(errors.New(said))
 	case answer.Code == "RequestTimeTooSkewed":
 		return fmt.Errorf("%w: this machine's clock is more than 15 minutes off the server's: %s", source.ErrUnauthorized, said)
 	case answer.StatusCode == http.StatusProxyAuthRequired:

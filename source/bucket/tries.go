@@ -24,6 +24,8 @@ type call struct {
 	pages int64
 	seen  atomic.Int64
 	after atomic.Int64 // the last answer's Retry-After, in nanoseconds
+	// odd is the last answer, if S3 gives no such answer.
+	odd atomic.Pointer[oddAnswer]
 }
 
 type callKey struct{}
@@ -52,6 +54,9 @@ func (t *persistentTransport) RoundTrip(request *http.Request) (*http.Response, 
 	}
 	for try := 1; ; try++ {
 		response, err := t.send(request, c.pages > 0)
+		if err == nil {
+			response, err = c.examine(request, response)
+		}
 		after, again := t.judge(request.Context(), response, err)
 		c.after.Store(int64(after))
 		if !again || try == maxTries || after > t.maxWait {
@@ -74,7 +79,7 @@ func (t *persistentTransport) RoundTrip(request *http.Request) (*http.Response, 
 func (t *persistentTransport) judge(ctx context.Context, response *http.Response, err error) (time.Duration, bool) {
 	if err != nil {
 		hopeless := errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, new(*tls.CertificateVerificationError)) ||
-			errors.Is(err, errPageTooLong) || refusedOnTheWay(err) != nil
+			errors.Is(err, errPageTooLong) || errors.Is(err, errOdd) || refusedOnTheWay(err) != nil
 		return 0, !hopeless && ctx.Err() == nil
 	}
 	if !passing(response.StatusCode) {
@@ -114,7 +119,7 @@ func (t *persistentTransport) send(request *http.Request, page bool) (*http.Resp
 	alarm.Stop()
 	response.Body = &watchedBody{body: response.Body, ctx: ctx, outer: request.Context(), alarm: alarm, stall: t.stall, end: end}
 	if page {
-		return readPage(request, response)
+		return readPage(response)
 	}
 	if err := fitObject(response); err != nil {
 		return nil, err
