@@ -68,7 +68,7 @@ func TestNoErrorTellsWhatTheStoreWasSent(t *testing.T) {
 }
 
 func letters(r rune) rune {
-	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
 		return r
 	}
 	return 'x'

@@ -15,7 +15,7 @@ type answering func(ctx context.Context) io.Reader
 
 // RoundTrip implements [http.RoundTripper].
 func (f answering) RoundTrip(r *http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(f(r.Context()))}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Etag": {"e"}}, Body: io.NopCloser(f(r.Context()))}, nil
 }
 
 type readerFunc func([]byte) (int, error)
