@@ -18,6 +18,9 @@
 // the same bucket the same revision; there are two exceptions. Flux reads one .sourceignore, under that very key, whatever the
 // prefix is, and it takes a prefix as text: its prod is also production/.
 //
+// A listing of several requests is of several moments: what is written meanwhile may be in it or not, and
+// an upload of many files is seen half-way as by whoever else lists the bucket.
+//
 // # What is fetched
 //
 // A key without its prefix is a file's path; with Options.KeepPrefix it is the whole key. Whatever is a path can be fetched:
