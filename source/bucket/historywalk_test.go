@@ -326,21 +326,3 @@ func TestHistoryOptions(t *testing.T) {
 		}
 	}
 }
-
-// A bucket may have more ignore files at once than are kept of other states.
-func TestHistoryReadsEachIgnoreFileOnce(t *testing.T) {
-	h := newHistoryStore()
-	const folders, changes = 300, 4
-	for i := range folders {
-		h.write(fmt.Sprintf("%03d/.sourceignore", i), fmt.Sprintf("# %03d", i))
-	}
-	h.write("a", "1")
-	for i := range changes {
-		h.after(time.Hour).write("000/.sourceignore", fmt.Sprintf("# changed %d times", i), "a", fmt.Sprint("now ", i))
-	}
-	got, err := h.source(t, nil).History(t.Context(), 0)
-	must(t, err)
-	if _, gets := h.took(); len(got) != changes+1 || gets != folders+changes {
-		t.Errorf("got %d changes by %d reads", len(got), gets)
-	}
-}

@@ -52,7 +52,8 @@ func (s *Source) judge(ctx context.Context, objects []Object, kept contents) (li
 		return listing{}, err
 	}
 	if len(objects) == 0 {
-		return listing{}, fmt.Errorf("there are no objects under the prefix %q that are not ignored: %w", s.opts.Prefix, source.ErrNotFound)
+		return listing{}, fmt.Errorf("there are no objects under the prefix %q that are not ignored: %w",
+			s.opts.Prefix, source.ErrNotFound)
 	}
 	trial := source.NewTree(s.opts.Limits)
 	for _, o := range objects {
@@ -89,7 +90,8 @@ func (s *Source) admit(o Object, trial *source.Tree) error {
 	case o.ETag == "":
 		return fmt.Errorf("key %q: the server lists no ETag, without which a change cannot be seen", o.Key)
 	case len(o.ETag) > maxETagBytes || strings.ContainsFunc(o.ETag, func(r rune) bool { return r <= ' ' || r == 0x7f }):
-		return fmt.Errorf("key %q: the server lists an ETag with spaces or control characters, or of more than %d bytes", o.Key, maxETagBytes)
+		return fmt.Errorf("key %q: the server lists an ETag with spaces or control characters, or of more than %d bytes",
+			o.Key, maxETagBytes)
 	}
 	// Nobody opens a file of this tree. It is here for what it refuses.
 	if err := trial.AddLazyFile(s.name(o), false, o.Size, nil); err != nil {
@@ -124,13 +126,7 @@ func (s *Source) filter(ctx context.Context, objects []Object, kept contents) ([
 	}
 	var read func(string) ([]byte, error)
 	if !s.opts.NoIgnoreFiles {
-		var spent allowance
-		read = func(name string) ([]byte, error) {
-			if err := spent.add(files[name], s.opts.Limits); err != nil {
-				return nil, err
-			}
-			return s.readIgnoreFile(ctx, files[name], kept)
-		}
+		read = s.ignoreReader(ctx, files, kept)
 	}
 	left, err := s.rules.Filter(ctx, paths, read)
 	if err != nil {
@@ -145,6 +141,21 @@ func (s *Source) filter(ctx context.Context, objects []Object, kept contents) ([
 		return true
 	})
 	return s.withoutOwn(objects), nil
+}
+
+// ignoreReader returns what reads ignore files by their paths, within the limits. What is no such file is an empty one.
+func (s *Source) ignoreReader(ctx context.Context, files map[string]Object, kept contents) func(string) ([]byte, error) {
+	var spent allowance
+	return func(name string) ([]byte, error) {
+		o, ok := files[name]
+		if !ok {
+			return nil, nil
+		}
+		if err := spent.add(o, s.opts.Limits); err != nil {
+			return nil, err
+		}
+		return s.readIgnoreFile(ctx, o, kept)
+	}
 }
 
 // An allowance is what ignore files may cost, which are read before it is known what content there is.
@@ -176,7 +187,8 @@ func (s *Source) withoutOwn(objects []Object) []Object {
 // readIgnoreFile brings an ignore file unless it is in kept, or an earlier listing had the same one.
 func (s *Source) readIgnoreFile(ctx context.Context, o Object, kept contents) ([]byte, error) {
 	if o.Size < 0 || o.Size > s.opts.Limits.MaxIgnoreBytes {
-		return nil, fmt.Errorf("key %q: %w", o.Key, &source.LimitError{Option: "Limits.MaxIgnoreBytes", Max: s.opts.Limits.MaxIgnoreBytes})
+		limit := &source.LimitError{Option: "Limits.MaxIgnoreBytes", Max: s.opts.Limits.MaxIgnoreBytes}
+		return nil, fmt.Errorf("key %q: %w", o.Key, limit)
 	}
 	body := kept.at(o)
 	if body == nil {

@@ -91,13 +91,7 @@ func (w *walk) judge(ctx context.Context) error {
 	left := paths
 	if w.s.opts.Ignore != "" || len(files) > 0 {
 		var err error
-		left, err = w.s.rules.Filter(ctx, paths, func(path string) ([]byte, error) {
-			o, ok := files[path]
-			if !ok {
-				return nil, nil
-			}
-			return w.s.readIgnoreFile(ctx, o, w.kept)
-		})
+		left, err = w.s.rules.Filter(ctx, paths, w.s.ignoreReader(ctx, files, w.kept))
 		if errors.Is(err, source.ErrTooLarge) {
 			left = nil // such a state was no snapshot, and has no revision
 		} else if err != nil {
