@@ -65,3 +65,41 @@ func TestWhatIsNoListingIsNoEmptyBucket(t *testing.T) {
 		})
 	}
 }
+
+// Errors quote the server, and no words that minio-go has for a status.
+func TestErrorsQuoteOnlyWhatTheServerSays(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status     int
+		kind, body string
+		want       error
+		temporary  bool
+		text       string
+	}{
+		"404":      {404, "text/plain", "404 page not found\n", nil, true, `answers 404, and not as S3 does ("404 page not found"): is Options.Endpoint`},
+		"empty":    {404, "", "", nil, true, "answers 404, and not as S3 does (nothing)"},
+		"403":      {403, "text/html", "<html>blocked</html>", source.ErrUnauthorized, false, `answers 403, and not as S3 does ("<html>blocked</html>")`},
+		"401":      {401, "text/html", "<html>", source.ErrUnauthorized, false, "answers 401, and not as S3 does"},
+		"400":      {400, "text/plain", "plain HTTP", nil, false, `answers 400, and not as S3 does ("plain HTTP")`},
+		"405":      {405, "text/plain", "no", nil, false, "answers 405, and not as S3 does"},
+		"502":      {502, "text/html", "<html>Bad Gateway", nil, true, `answers 502, and not as S3 does ("<html>Bad Gateway")`},
+		"S3's 404": {404, "application/xml", "<Error><Code>NoSuchBucket</Code></Error>", source.ErrNotFound, false, `answers 404 "NoSuchBucket"`},
+		"S3's 403": {403, "application/xml", "<Error><Code>AccessDenied</Code></Error>", source.ErrUnauthorized, false, `answers 403 "AccessDenied"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opts := bucket.Options{Endpoint: oddServer(t, tt.status, tt.kind, tt.body, false).URL, Bucket: "fleet"}
+			_, err := newSource(t, opts).Fetch(t.Context(), source.Revision{})
+			checkError(t, err, tt.want, tt.text)
+			if errors.As(err, new(*source.TemporaryError)) != tt.temporary || tt.want == nil && errors.Is(err, source.ErrNotFound) {
+				t.Errorf("got %v, want it temporary: %t", err, tt.temporary)
+			}
+			for _, canned := range []string{"does not exist", "Access Denied.", "Please report", "Error response code"} {
+				if strings.Contains(err.Error(), canned) {
+					t.Errorf("got %v, which the server did not say", err)
+				}
+			}
+			opts.Endpoint = oddServer(t, tt.status, tt.kind, tt.body, true).URL
+			_, err = newSource(t, opts).Fetch(t.Context(), source.Revision{})
+			checkError(t, err, tt.want, tt.text)
+		})
+	}
+}
