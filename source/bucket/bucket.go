@@ -31,7 +31,8 @@ type Source struct {
 
 var _ source.Source = (*Source)(nil)
 
-// New returns a bucket as a Source. It connects to nothing.
+// New returns a bucket as a Source. It connects to nothing. A Source is to be kept from one fetch to the next: it holds the last
+// content, so that only what is new is read, what credentials it was given, and for ten seconds two connections.
 func New(opts Options) (*Source, error) {
 	s, err := configure(opts)
 	if err != nil {
@@ -75,11 +76,20 @@ const maxListings = 5
 // Fetch implements [source.Source]. If known is current, that costs one request for every thousand keys, which are sent at once
 // where the Source has listed the bucket before.
 func (s *Source) Fetch(ctx context.Context, known source.Revision) (*source.Snapshot, error) {
+	defer s.use()()
 	snapshot, err := s.fetch(ctx, known)
 	if err == nil || err == source.ErrNotModified {
 		return snapshot, err
 	}
 	return nil, s.failed(ctx, "fetching", err)
+}
+
+// use says that the driver is in use, until what it returns is called.
+func (s *Source) use() (end func()) {
+	if d, ok := s.driver.(*s3); ok {
+		return d.use()
+	}
+	return func() {}
 }
 
 func (s *Source) failed(ctx context.Context, op string, err error) error {

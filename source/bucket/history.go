@@ -74,6 +74,7 @@ const reasonUnversioned = "no object under the prefix has versions: versioning i
 // A bucket of which no change is known is a [*HistoryError]. Where versioning was turned on later, the oldest change is the
 // first one since then.
 func (s *Source) History(ctx context.Context, most int) ([]Change, error) {
+	defer s.use()()
 	if most <= 0 {
 		most = s.opts.MaxChanges
 	}

@@ -29,8 +29,8 @@ func newTransport(o Options) (http.RoundTripper, error) {
 		return nil, err
 	}
 	t := plainTransport()
-	t.Proxy, t.TLSClientConfig, t.MaxIdleConnsPerHost = proxy, config, o.Concurrency
-	return &promptTransport{t}, nil
+	t.Proxy, t.TLSClientConfig = proxy, config
+	return newConnections(t, o.Concurrency), nil
 }
 
 // maxHeaderBytes bounds the headers of an answer.
@@ -41,7 +41,7 @@ func plainTransport() *http.Transport {
 	return &http.Transport{
 		DialContext:            (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSHandshakeTimeout:    10 * time.Second,
-		IdleConnTimeout:        90 * time.Second,
+		IdleConnTimeout:        idleTime,
 		ForceAttemptHTTP2:      true,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
@@ -165,13 +165,14 @@ var errProxyAuth = errors.New("the proxy answers 407: it wants another user and 
 
 // newCredentialClient returns the client that functions for credentials are given. The client's certificate is for the
 // store: others do not see it.
-func newCredentialClient(store http.RoundTripper, o Options, endpoint url.URL) (*http.Client, error) {
+func (d *s3) newCredentialClient(store http.RoundTripper, o Options, endpoint url.URL) (*http.Client, error) {
 	client := &http.Client{Transport: store, Timeout: o.StallTimeout, CheckRedirect: stay}
 	if len(o.ClientCertificate) == 0 {
 		return client, nil
 	}
 	o.ClientCertificate, o.ClientKey = nil, nil
 	others, err := newTransport(o)
+	d.hold(others)
 	client.Transport = &byOrigin{origin: endpoint, store: store, others: others}
 	return client, err
 }

@@ -27,6 +27,21 @@ type s3 struct {
 	anyETag    bool
 	maxKeys    int
 	secrets    *secret.Words // that no error tells, though servers may
+	// connections are to the store, and to others; none where the transport is somebody else's.
+	connections []*connections
+}
+
+// use says that a fetch runs, until what it returns is called.
+func (d *s3) use() (end func()) {
+	var ends []func()
+	for _, c := range d.connections {
+		ends = append(ends, c.use())
+	}
+	return func() {
+		for _, end := range ends {
+			end()
+		}
+	}
 }
 
 // String implements [Driver].

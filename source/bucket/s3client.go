@@ -32,20 +32,28 @@ func newS3(o Options) (*s3, error) {
 			return nil, errors.New("Options.CustomerKey is sent with each request, and needs TLS: Endpoint has to be https://")
 		}
 	}
-	d.client, err = newClient(endpoint, o, hidden)
+	d.client, err = d.newClient(endpoint, o, hidden)
 	return d, err
 }
 
-func newClient(endpoint *url.URL, o Options, hidden *secret.Words) (*minio.Core, error) {
+// hold takes a transport into the driver's connections, if it is one of its own.
+func (d *s3) hold(transport http.RoundTripper) {
+	if c, ok := transport.(*connections); ok {
+		d.connections = append(d.connections, c)
+	}
+}
+
+func (d *s3) newClient(endpoint *url.URL, o Options, hidden *secret.Words) (*minio.Core, error) {
 	direct, err := newTransport(o)
 	if err != nil {
 		return nil, err
 	}
+	d.hold(direct)
 	// Without a region minio-go asks for it, with a request of its own.
 	region := cmp.Or(o.Region, s3utils.GetRegionFromURL(*endpoint), "us-east-1")
 	var transport http.RoundTripper = &persistentTransport{next: direct, maxWait: o.MaxWait, stall: o.StallTimeout}
 	if o.Credentials != nil {
-		client, err := newCredentialClient(direct, o, *endpoint)
+		client, err := d.newCredentialClient(direct, o, *endpoint)
 		if err != nil {
 			return nil, err
 		}
