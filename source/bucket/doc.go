@@ -53,8 +53,9 @@
 // Where a bucket has versioning turned on, what is overwritten and deleted stays, and there is a way back:
 //
 //	changes, err := origin.History(ctx, 10)     // the last ten: when, which keys, which revision came of it
-//	opts.Before = broken                        // roll back: the state before the change that led to this revision
-//	opts.AsOf = changes[3].Time                 // or to any time: here, to the state after an earlier change
+//	if len(changes) > 0 {
+//		opts.AsOf = changes[0].Before       // roll back the last one
+//	}                                           // or opts.AsOf = any time, or else opts.Before = the revision that is broken
 //	origin, err = bucket.New(opts)
 //
 // Fetch then returns the bucket as it was, deletions included, and by the ignore files of then. Its revision is the one that

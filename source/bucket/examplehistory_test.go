@@ -36,7 +36,10 @@ func ExampleSource_History() {
 		}
 	}
 
-	opts.Before = changes[0].Revision // or opts.AsOf, with any time
+	if len(changes) == 0 {
+		log.Fatal("nothing ever changed")
+	}
+	opts.AsOf = changes[0].Before // or any time; or, instead of AsOf, opts.Before with a revision that is broken
 	before, err := bucket.New(opts)
 	if err != nil {
 		log.Fatal(err)

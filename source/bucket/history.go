@@ -17,9 +17,13 @@ type Change struct {
 	Time time.Time
 	// Began is when the first of it happened.
 	Began time.Time
+	// Before is the last moment before Began. As Options.AsOf it gives the state before the change, which is the way back
+	// that works also where Revision is zero.
+	Before time.Time
 	// Revision is that of the state after the change. As Options.Before it gives the state before the change. It is zero
-	// where there was nothing then, or an ignore file over the limits. Other limits, and keys that are no paths, are found
-	// when a state is fetched.
+	// where there was nothing then, as after a deletion of everything, or an ignore file over the limits. The zero
+	// Options.Before is the same as none, so whoever takes it from here looks at it, or uses Before. Other limits, and keys
+	// that are no paths, are found when a state is fetched.
 	Revision source.Revision
 	// Keys are what differs between the states before and after, sorted by key.
 	Keys []KeyChange
@@ -132,7 +136,7 @@ func (w *walk) change(ctx context.Context) (Change, error) {
 			return Change{}, err
 		}
 	}
-	c.Began = w.undone
+	c.Began, c.Before = w.undone, w.undone.Add(-1)
 	for key, was := range w.was {
 		if was != w.tags[key] {
 			c.Keys = append(c.Keys, KeyChange{Key: w.keys[key], Deleted: was == ""})

@@ -201,6 +201,13 @@ func checkHistory(t *testing.T, h *historyStore, configure func(*bucket.Options)
 	if len(changes) != len(want) {
 		t.Errorf("got %d changes, want %d", len(changes), len(want))
 	}
+	want = append(want, historyState{})
+	for i, change := range changes {
+		s := h.source(t, func(o *bucket.Options) { configure(o); o.AsOf = change.Before })
+		if got := recordHistory(t, h, s); got.revision != want[i+1].revision || !maps.Equal(got.files, want[i+1].files) {
+			t.Errorf("before change %d: got %v, want %v", i, got, want[i+1])
+		}
+	}
 	if few, err := h.source(t, configure).History(t.Context(), 3); err != nil || len(few) != 3 {
 		t.Errorf("got %d changes, %v", len(few), err)
 	}

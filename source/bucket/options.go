@@ -36,7 +36,7 @@ type Options struct {
 	// what was written or deleted at that time counts. Amazon's clock has whole seconds. It excludes Before.
 	AsOf time.Time
 	// Before, where it is set, has Fetch return a versioned bucket as it was before the last change that led to this
-	// revision. It excludes AsOf.
+	// revision. It excludes AsOf. The zero Revision is the same as none, and gives the present: see Change.Revision.
 	Before source.Revision
 	// ChangeGap tells where a change ends for Before and History: what is written or deleted within this time after
 	// something else belongs to the same change, as the files of one upload do; what is written more often than that all the

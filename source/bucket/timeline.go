@@ -123,7 +123,7 @@ func (l *timeline) tells(at time.Time) error {
 		return nil
 	case l.tracked.IsZero():
 		return &HistoryError{AsOf: at, Reason: reasonUnversioned}
-	case at.Before(l.tracked):
+	case at.Before(l.tracked.Add(-1)): // but for what Change.Before is of that change: what it replaced is known
 		return &HistoryError{AsOf: at, Since: l.tracked, Reason: "that is before the first change with versioning turned " +
 			"on, and of what was deleted before it there is no trace; Options.Before with the revision after that change, " +
 			"which History lists last, gives the state before it"}
