@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
@@ -119,13 +120,28 @@ func (k *keeper) credential(ctx context.Context, refused *Credential) (Credentia
 		err = c.check()
 	}
 	if err != nil {
-		return Credential{}, &credentialError{k.secrets.Clean(fmt.Errorf("asking for credentials: %w", err))}
+		return Credential{}, &credentialError{k.secrets.Clean(fmt.Errorf("asking for credentials: %w", notOfTheStore(err)))}
 	}
 	k.kept, k.renew = &c, time.Time{}
 	if !c.Expires.IsZero() {
 		k.renew = c.Expires.Add(-min(early, max(0, time.Until(c.Expires)/5)))
 	}
 	return c, nil
+}
+
+// notOfTheStore returns err without what would say something of the bucket: a function's vault may have ErrNotFound, too.
+func notOfTheStore(err error) error {
+	for _, word := range []error{source.ErrNotFound, source.ErrNotModified, source.ErrTooLarge, ErrMoved} {
+		if !errors.Is(err, word) {
+			continue
+		}
+		plain := errors.New(err.Error())
+		if temporary := new(TemporaryError); errors.As(err, &temporary) {
+			return &TemporaryError{Err: plain}
+		}
+		return plain
+	}
+	return err
 }
 
 // A credentialError is of who was asked for credentials, and not of the store.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -39,7 +40,7 @@ func (t *signingTransport) RoundTrip(request *http.Request) (*http.Response, err
 	ctx := request.Context()
 	credential, err := t.keeper.credential(ctx, nil)
 	if err != nil {
-		return nil, err
+		return nil, hideAsking(ctx, err)
 	}
 	response, err := t.next.RoundTrip(t.signed(ctx, request, credential))
 	if err != nil {
@@ -54,13 +55,24 @@ func (t *signingTransport) RoundTrip(request *http.Request) (*http.Response, err
 		_ = response.Body.Close()
 		code = t.keeper.secrets.Redact(code)
 		err = fmt.Errorf("%w: the server answers %d %.100q: %w", source.ErrUnauthorized, response.StatusCode, code, err)
-		return nil, &credentialError{err}
+		return nil, hideAsking(ctx, &credentialError{err})
 	}
 	if another.same(credential) {
 		return response, nil
 	}
 	_ = response.Body.Close()
 	return t.next.RoundTrip(t.signed(ctx, request, another))
+}
+
+// hideAsking leaves the error with the call. Minio-go would look for the store's failures in it, and rewrite it.
+func hideAsking(ctx context.Context, err error) error {
+	c, _ := ctx.Value(callKey{}).(*call)
+	asking := new(credentialError)
+	if c == nil || !errors.As(err, &asking) {
+		return err // the context's
+	}
+	c.asking.Store(asking)
+	return errors.New("there are no credentials")
 }
 
 // emptyHash is the SHA-256 of a request's body that is none.

@@ -119,14 +119,14 @@ func (d *s3) Get(ctx context.Context, o Object) (io.ReadCloser, error) {
 
 // describe sorts failures into the errors that callers branch on.
 func (d *s3) describe(ctx context.Context, c *call, err error) error {
+	if asking := c.asking.Load(); asking != nil {
+		return asking
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	answer := minio.ErrorResponse{}
-	asking := new(credentialError)
 	switch {
-	case errors.As(err, &asking):
-		return asking
 	case errors.Is(err, errOdd):
 		return c.temporary(errors.New(c.odd.Load().say(d.secrets)))
 	case errors.Is(err, http.ErrSchemeMismatch):

@@ -26,6 +26,8 @@ type call struct {
 	after atomic.Int64 // the last answer's Retry-After, in nanoseconds
 	// odd is the last answer, if S3 gives no such answer.
 	odd atomic.Pointer[oddAnswer]
+	// asking is what went wrong with asking for credentials.
+	asking atomic.Pointer[credentialError]
 }
 
 type callKey struct{}
