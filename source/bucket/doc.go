@@ -77,7 +77,7 @@
 // go back. What was overwritten or deleted before versioning was turned on is gone, too. States of before the first change
 // since then, and of before what was written while versioning was suspended, are a [*HistoryError], which is a
 // [source.ErrNotFound]; so is one that the versions do not reach. Of the former the newest can be had nevertheless: by
-// Before with the revision after the first change.
+// AsOf with the Before of the first change.
 //
 // It costs one request for every thousand versions, and one GET for each object that is not held; with a [Cache] that the
 // source of the present uses, too, these are the ones that differ. It needs the permissions s3:ListBucketVersions and

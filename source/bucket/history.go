@@ -53,7 +53,8 @@ func (e *HistoryError) Error() string {
 	case !e.AsOf.IsZero():
 		fmt.Fprintf(&text, "the state as of %s is %v", stamp(e.AsOf), source.ErrNotFound)
 	case !e.Before.IsZero():
-		fmt.Fprintf(&text, "the state before revision %s is %v: looked at %d states", e.Before, source.ErrNotFound, e.Looked)
+		fmt.Fprintf(&text, "the state before revision %s is %v: looked at %s", e.Before, source.ErrNotFound,
+			map[bool]string{true: "1 state", false: fmt.Sprintf("%d states", e.Looked)}[e.Looked == 1])
 	default:
 		fmt.Fprintf(&text, "the history is %v", source.ErrNotFound)
 	}
@@ -165,12 +166,23 @@ func (w *walk) end() string {
 	case w.nulls && w.tracked.IsZero():
 		return reasonUnversioned
 	case w.next < len(w.events):
-		return fmt.Sprintf("key %q was written then with versioning off or suspended, and what that replaced is not known: "+
-			"turn versioning on and leave it on", w.keys[w.events[w.next].key])
+		return w.unknown(w.events[w.next])
 	}
-	return "the versions go back no further: lifecycle rules and people remove old ones; a revision is of one prefix and " +
-		"one set of ignore rules, and one from the middle of an upload may not be told; Options.AsOf takes any time that " +
-		"History tells"
+	return "the versions go back no further: lifecycle rules and people remove old ones"
+}
+
+// unknown says that what a version without an id replaced is not known.
+func (l *timeline) unknown(e event) string {
+	how := "off"
+	if e.at.After(l.tracked) {
+		how = "suspended"
+	}
+	text := fmt.Sprintf("key %q was written at %s with versioning %s, and what that replaced is not known", l.keys[e.key],
+		stamp(e.at), how)
+	if l.versions[l.events[0].key][0].Version == nullVersion { // what was written last
+		text += ": turn versioning on and leave it on"
+	}
+	return text
 }
 
 // objectsAsOf returns what there was at the time that Options.AsOf names.
@@ -213,7 +225,8 @@ func (w *walk) back(ctx context.Context, revision source.Revision) error {
 			case found && !now.IsZero():
 				return nil
 			case w.digests >= w.s.opts.MaxChanges:
-				return w.lost(revision, "Options.MaxChanges sets that limit: raise it, or set AsOf to a time that History tells")
+				return w.lost(revision, found, "Options.MaxChanges sets that limit: raise it, or set AsOf to a time that History "+
+					"tells")
 			}
 		}
 		more, err := w.step(ctx)
@@ -221,11 +234,18 @@ func (w *walk) back(ctx context.Context, revision source.Revision) error {
 			return err
 		}
 		if !more {
-			return w.lost(revision, w.end())
+			return w.lost(revision, found, w.end())
 		}
 	}
 }
 
-func (w *walk) lost(revision source.Revision, reason string) error {
+func (w *walk) lost(revision source.Revision, found bool, reason string) error {
+	switch {
+	case found:
+		reason = "that revision is of the oldest state that is told: " + reason
+	case reason != reasonUnversioned:
+		reason = "none of these has that revision, which may be of another Options.Prefix, Ignore or NoIgnoreFiles, or older " +
+			"than the versions tell, or from the middle of an upload: " + reason
+	}
 	return &HistoryError{Before: revision, Since: w.undone, Looked: w.digests, Reason: reason}
 }

@@ -174,7 +174,7 @@ func TestHistoryWithoutVersioning(t *testing.T) {
 	h.after(time.Minute).write("a", "2")
 	on := recordHistory(t, h, h.source(t, nil))
 	h.after(time.Minute).write("a", "3")
-	wrong := historyWrong(t, h, func(o *bucket.Options) { o.AsOf = now.at }, "versioning turned on", "Options.Before")
+	wrong := historyWrong(t, h, func(o *bucket.Options) { o.AsOf = now.at }, "versioning turned on", "Options.AsOf with the Before")
 	if !wrong.AsOf.Equal(now.at) || !wrong.Since.Equal(on.at) {
 		t.Errorf("got %+v", wrong)
 	}
@@ -187,12 +187,25 @@ func TestHistoryWithoutVersioning(t *testing.T) {
 	if got.Revision != off.revision {
 		t.Errorf("got %v, want what there was when versioning was turned on, %v", got.Revision, off)
 	}
-	historyWrong(t, h, func(o *bucket.Options) { o.Before = off.revision }, `"a" was written then with versioning off`)
+	historyWrong(t, h, func(o *bucket.Options) { o.Before = off.revision },
+		`"a" was written at 2024-05-01T10:00:00Z with versioning off`, "of the oldest state")
+	never := func(o *bucket.Options) { o.Before.Digest = "sha256:00" }
+	if wrong = historyWrong(t, h, never, "looked at 3 states", "back to "+on.at.Format(time.RFC3339), "none of these has",
+		"Options.Prefix, Ignore or NoIgnoreFiles", "with versioning off"); strings.Contains(wrong.Reason, "turn") {
+		t.Errorf("versioning is on, and there is %q", wrong.Reason)
+	}
 
 	h.mode = "suspended"
 	h.after(time.Minute).write("a", "4")
 	h.after(time.Minute).write("a", "5")
-	historyWrong(t, h, func(o *bucket.Options) { o.AsOf = on.at }, `"a" was written while`, "suspended")
+	historyWrong(t, h, func(o *bucket.Options) { o.AsOf = on.at },
+		`"a" was written at 2024-05-01T10:05:00Z with versioning suspended`, "leave it on")
+	historyWrong(t, h, never, "looked at 1 state:", "none of these has", "suspended", "leave it on")
+	h.mode = ""
+	h.after(time.Minute).write("a", "6")
+	if wrong = historyWrong(t, h, func(o *bucket.Options) { o.AsOf = on.at }, "suspended"); strings.Contains(wrong.Reason, "turn") {
+		t.Errorf("versioning is on, and there is %q", wrong.Reason)
+	}
 }
 
 func TestHistoryEnds(t *testing.T) {
@@ -206,7 +219,7 @@ func TestHistoryEnds(t *testing.T) {
 	historyWrong(t, h, func(o *bucket.Options) { o.AsOf = first.at.Add(-1) }, "lifecycle", "2024-05-01T10:00:00Z")
 	unknown := source.Revision{Digest: "sha256:" + source.Revision{}.Digest + "00"}
 	wrong := historyWrong(t, h, func(o *bucket.Options) { o.Before = unknown },
-		"looked at 8 states", "lifecycle", "ignore rules")
+		"looked at 8 states", "lifecycle", "NoIgnoreFiles")
 	if wrong.Looked != 8 || wrong.Before != unknown || !wrong.Since.Equal(first.at) {
 		t.Errorf("got %+v", wrong)
 	}

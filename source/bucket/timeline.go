@@ -125,14 +125,13 @@ func (l *timeline) tells(at time.Time) error {
 		return &HistoryError{AsOf: at, Reason: reasonUnversioned}
 	case at.Before(l.tracked.Add(-1)): // but for what Change.Before is of that change: what it replaced is known
 		return &HistoryError{AsOf: at, Since: l.tracked, Reason: "that is before the first change with versioning turned " +
-			"on, and of what was deleted before it there is no trace; Options.Before with the revision after that change, " +
-			"which History lists last, gives the state before it"}
+			"on, and of what was deleted before it there is no trace; Options.AsOf with the Before of that change, which " +
+			"History lists last, gives the state before it"}
 	}
 	for i, versions := range l.versions {
 		for _, o := range versions {
 			if o.Version == nullVersion && o.Modified.After(at) {
-				return &HistoryError{AsOf: at, Since: o.Modified, Reason: fmt.Sprintf("key %q was written while versioning "+
-					"was suspended, and what that replaced is not known: turn versioning on and leave it on", l.keys[i])}
+				return &HistoryError{AsOf: at, Since: o.Modified, Reason: l.unknown(event{o.Modified, i})}
 			}
 		}
 	}
