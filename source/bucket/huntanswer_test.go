@@ -72,6 +72,7 @@ func TestOddAnswers(t *testing.T) {
 		"endless fault":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway); endless(w) }, "502"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // some requests are tried again, with pauses
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			snapshot, err := newSource(t, oddStore(t, tt.answer)).Fetch(ctx, source.Revision{})
@@ -119,6 +120,7 @@ func TestWhatIsNoListingEndsNone(t *testing.T) {
 	} {
 		for _, opts := range []bucket.Options{{}, {AsOf: time.Now()}} {
 			t.Run(fmt.Sprint(name, " ", !opts.AsOf.IsZero()), func(t *testing.T) {
+				t.Parallel() // each request is tried again, with pauses
 				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					q := r.URL.Query()
 					switch {

@@ -55,7 +55,7 @@ func TestOddHistories(t *testing.T) {
 			snapshot, err := newSource(t, opts).Fetch(t.Context(), source.Revision{})
 			if tt.want == "" {
 				checkError(t, err, nil, tt.text)
-			} else if must(t, err); snapshot.Revision != lines(tt.want+"\n") {
+			} else if must(t, err); snapshot.Revision != revisionOf(tt.want+"\n") {
 				t.Errorf("got %s", snapshot.Revision)
 			}
 			changes, err := newSource(t, opts).History(t.Context(), 0)
@@ -75,7 +75,7 @@ func TestOddHistories(t *testing.T) {
 	}
 }
 
-func lines(text string) source.Revision {
+func revisionOf(text string) source.Revision {
 	return source.Revision{Digest: digest.FromString(text)}
 }
 
@@ -90,7 +90,7 @@ func TestWalkingBackEndsWithTheContext(t *testing.T) {
 	}
 	for _, change := range []func(*bucket.Options){
 		func(*bucket.Options) {},
-		func(o *bucket.Options) { o.Before = lines("none") },
+		func(o *bucket.Options) { o.Before = revisionOf("none") },
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		s := h.source(t, change)

@@ -79,7 +79,7 @@ func TestOddListings(t *testing.T) {
 			if name == "without prefix" {
 				opts.Prefix = "a"
 			}
-			server := httptest.NewServer(list(tt.contents))
+			server := httptest.NewServer(listingOf(tt.contents))
 			defer server.Close()
 			opts.Endpoint = server.URL
 			_, err := newSource(t, opts).Fetch(t.Context(), source.Revision{})

@@ -36,14 +36,14 @@ func TestNoErrorTellsWhatTheStoreWasSent(t *testing.T) {
 				"region too":   refuse(400, "<Code>AuthorizationHeaderMalformed</Code><Region>"+escape(word)+"</Region>"),
 				"page":         refuse(500, escape(word)),
 				"root":         func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "<%s/>", strings.Map(letters, word)) },
-				"key":          list(key("../"+escape(word), 3)),
-				"twice":        list(key(escape(word), 3) + key(escape(word), 3)),
-				"key, too big": list(key(escape(word), 1<<40)),
-				"no ETag":      list(`<Contents><Key>` + escape(word) + `</Key><Size>1</Size></Contents>`),
-				"ETag":         list(`<Contents><Key>a</Key><Size>1</Size><ETag>` + escape(word) + "&#10;</ETag></Contents>"),
-				"size":         list(`<Contents><Key>a</Key><Size>` + escape(word) + `</Size></Contents>`),
-				"time":         list(`<Contents><Key>a</Key><LastModified>` + escape(word) + `</LastModified></Contents>`),
-				"encoding":     list(`<EncodingType>url</EncodingType><Contents><Key>%zz` + escape(word) + `</Key></Contents>`),
+				"key":          listingOf(key("../"+escape(word), 3)),
+				"twice":        listingOf(key(escape(word), 3) + key(escape(word), 3)),
+				"key, too big": listingOf(key(escape(word), 1<<40)),
+				"no ETag":      listingOf(`<Contents><Key>` + escape(word) + `</Key><Size>1</Size></Contents>`),
+				"ETag":         listingOf(`<Contents><Key>a</Key><Size>1</Size><ETag>` + escape(word) + "&#10;</ETag></Contents>"),
+				"size":         listingOf(`<Contents><Key>a</Key><Size>` + escape(word) + `</Size></Contents>`),
+				"time":         listingOf(`<Contents><Key>a</Key><LastModified>` + escape(word) + `</LastModified></Contents>`),
+				"encoding":     listingOf(`<EncodingType>url</EncodingType><Contents><Key>%zz` + escape(word) + `</Key></Contents>`),
 				"header": func(w http.ResponseWriter, _ *http.Request) {
 					w.Header()["X-Minio-Error-Desc"], w.Header()["X-Minio-Error-Code"] = []string{word}, []string{word}
 					w.Header()["X-Amz-Bucket-Region"], w.Header()["Location"] = []string{word}, []string{"http://" + word}
@@ -52,7 +52,7 @@ func TestNoErrorTellsWhatTheStoreWasSent(t *testing.T) {
 				"checksum": func(w http.ResponseWriter, r *http.Request) {
 					if strings.HasSuffix(r.URL.Path, "/a") {
 						w.Header().Set("X-Amz-Checksum-Sha256", base64.StdEncoding.EncodeToString([]byte(word)))
-						if sum := sha256.Sum256(nil); len(word) != len(sum) {
+						if len(word) != sha256.Size {
 							w.Header().Set("X-Amz-Checksum-Sha256", word)
 						}
 						object("abc")(w, r)
@@ -82,7 +82,7 @@ func refuse(status int, inside string) http.HandlerFunc {
 	}
 }
 
-func list(contents string) http.HandlerFunc {
+func listingOf(contents string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { page(w, false, contents) }
 }
 
