@@ -64,8 +64,8 @@ func TestNothingIsLeftOfAFetchThatEnded(t *testing.T) {
 	transport, endpoint, _ := manyStore(t, count, size)
 	random := rand.New(rand.NewPCG(1, 2))
 	before, files := 0, 0
-	for i := range 30 {
-		if i == 10 { // what there is once is there by now
+	for i := range 20 {
+		if i == 5 { // what there is once is there by now
 			transport.CloseIdleConnections()
 			settle(func() bool { return false })
 			before, files = runtime.NumGoroutine(), openFiles(t)

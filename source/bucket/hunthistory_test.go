@@ -82,10 +82,10 @@ func revisionOf(text string) source.Revision {
 // Many versions of ignore files, with many keys, end with the context.
 func TestWalkingBackEndsWithTheContext(t *testing.T) {
 	h := newHistoryStore()
-	for i := range 3000 {
+	for i := range 2000 {
 		h.write(fmt.Sprintf("k%05d", i), "1")
 	}
-	for i := range 3000 {
+	for i := range 2000 {
 		h.after(time.Millisecond).write(".sourceignore", fmt.Sprint("# ", i%2))
 	}
 	for _, change := range []func(*bucket.Options){
