@@ -150,3 +150,32 @@ func TestADriverExcludesWhatIsForS3(t *testing.T) {
 		checkError(t, err, nil, "Options.Driver excludes")
 	}
 }
+
+// A namelessDriver lists no ETags.
+type namelessDriver struct{ *memoryDriver }
+
+func (d namelessDriver) List(ctx context.Context, list bucket.List) iter.Seq2[bucket.Object, error] {
+	return func(yield func(bucket.Object, error) bool) {
+		for o, err := range d.memoryDriver.List(ctx, list) {
+			if o.Key == source.IgnoreFile {
+				o.ETag = ""
+			}
+			if !yield(o, err) {
+				return
+			}
+		}
+	}
+}
+
+func (d namelessDriver) Get(_ context.Context, o bucket.Object) (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader(d.objects[o.Key])), nil
+}
+
+func TestIgnoreFilesNeedAnETagToo(t *testing.T) {
+	d := namelessDriver{&memoryDriver{objects: map[string]string{source.IgnoreFile: "*.md", "a": "1"}}}
+	_, err := newSource(t, bucket.Options{Driver: d}).Fetch(t.Context(), source.Revision{})
+	if err == nil {
+		t.Fatal("what it says next would not be seen")
+	}
+	checkError(t, err, nil, "no ETag")
+}

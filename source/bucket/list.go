@@ -87,11 +87,9 @@ func (s *Source) admit(o Object, trial *source.Tree) error {
 		return fmt.Errorf("key %.100q, which has %d bytes: %w", o.Key, len(o.Key), limit)
 	case passesForTwo(o.Key):
 		return &source.NameError{Name: o.Key, Reason: "has a line feed after a space, and would pass for two keys in the revision"}
-	case o.ETag == "":
-		return fmt.Errorf("key %q: the server lists no ETag, without which a change cannot be seen", o.Key)
-	case len(o.ETag) > maxETagBytes || strings.ContainsFunc(o.ETag, func(r rune) bool { return r <= ' ' || r == 0x7f }):
-		return fmt.Errorf("key %q: the server lists an ETag with spaces or control characters, or of more than %d bytes",
-			o.Key, maxETagBytes)
+	}
+	if err := o.checkETag(); err != nil {
+		return err
 	}
 	// Nobody opens a file of this tree. It is here for what it refuses.
 	if err := trial.AddLazyFile(s.name(o), false, o.Size, nil); err != nil {
@@ -102,6 +100,17 @@ func (s *Source) admit(o Object, trial *source.Tree) error {
 
 // maxETagBytes is what a header has room for, and far more than stores use.
 const maxETagBytes = 1024
+
+func (o Object) checkETag() error {
+	switch {
+	case o.ETag == "":
+		return fmt.Errorf("key %q: the server lists no ETag, without which a change cannot be seen", o.Key)
+	case len(o.ETag) > maxETagBytes || strings.ContainsFunc(o.ETag, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		return fmt.Errorf("key %q: the server lists an ETag with spaces or control characters, or of more than %d bytes",
+			o.Key, maxETagBytes)
+	}
+	return nil
+}
 
 // passesForTwo reports whether a key, of which Flux's format quotes nothing, looks like the end of one line and the start of
 // the next. As long as none does, and no ETag has a space, a listing is the only one with its lines.
@@ -189,6 +198,9 @@ func (s *Source) readIgnoreFile(ctx context.Context, o Object, kept contents) ([
 	if o.Size < 0 || o.Size > s.opts.Limits.MaxIgnoreBytes {
 		limit := &source.LimitError{Option: "Limits.MaxIgnoreBytes", Max: s.opts.Limits.MaxIgnoreBytes}
 		return nil, fmt.Errorf("key %q: %w", o.Key, limit)
+	}
+	if err := o.checkETag(); err != nil {
+		return nil, err
 	}
 	body := kept.at(o)
 	if body == nil {
