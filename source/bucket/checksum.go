@@ -57,10 +57,11 @@ func (d *s3) sums(o Object, info minio.ObjectInfo, header http.Header) []sum {
 
 // A checkedBody fails at its end if it is not what the sums say.
 type checkedBody struct {
-	body io.ReadCloser
-	ctx  context.Context
-	sums []sum
-	all  io.Writer
+	body  io.ReadCloser
+	ctx   context.Context
+	ended func() error // is the error where ctx has ended
+	sums  []sum
+	all   io.Writer
 	// secrets are what no error tells: how a connection ends may be in the server's words.
 	secrets *secret.Words
 }
@@ -86,7 +87,7 @@ func (b *checkedBody) Read(p []byte) (int, error) {
 			}
 		}
 	case err != nil && b.ctx.Err() != nil:
-		err = b.ctx.Err()
+		err = b.ended()
 	case err != nil:
 		err = &TemporaryError{Err: b.secrets.Clean(err)}
 	}

@@ -94,6 +94,8 @@ func (s *Source) get(ctx context.Context, o Object, key cache.Key) (*cache.Body,
 		case err == nil:
 			take, try = takeInMemory, try-1
 			continue
+		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+			return nil, fmt.Errorf("key %q: %w", o.Key, err)
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case try < maxTries:

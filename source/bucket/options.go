@@ -95,7 +95,8 @@ type Options struct {
 	// MaxWait is how long a store may ask to be left alone, in an answer's Retry-After, for Fetch to wait and not to fail.
 	// Default: DefaultMaxWait.
 	MaxWait time.Duration
-	// StallTimeout is how long a server may be silent. Default: DefaultStallTimeout.
+	// StallTimeout is how long a server may be silent. Default: DefaultStallTimeout. It is asked three times, so without a
+	// deadline in the context a silent one costs three times as long.
 	StallTimeout time.Duration
 	// Concurrency is how many objects are read at once. Default: DefaultConcurrency.
 	Concurrency int

@@ -79,8 +79,8 @@ func (d *s3) List(ctx context.Context, list List) iter.Seq2[Object, error] {
 				return
 			}
 		}
-		if err := ctx.Err(); err != nil {
-			yield(Object{}, err) // minio-go just ends then
+		if ctx.Err() != nil {
+			yield(Object{}, c.ended(ctx, d.secrets)) // minio-go just ends then
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (d *s3) Get(ctx context.Context, o Object) (io.ReadCloser, error) {
 		_ = stream.Close()
 		return nil, fmt.Errorf("%w: %d bytes are listed, and the answer has %d", ErrMoved, o.Size, info.Size)
 	}
-	body := &checkedBody{body: stream, ctx: ctx, secrets: d.secrets}
+	body := &checkedBody{body: stream, ctx: ctx, secrets: d.secrets, ended: func() error { return c.ended(ctx, d.secrets) }}
 	body.expect(d.sums(o, info, header))
 	return body, nil
 }
@@ -124,7 +124,7 @@ func (d *s3) describe(ctx context.Context, c *call, err error) error {
 		return asking
 	}
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return c.ended(ctx, d.secrets)
 	}
 	answer := minio.ErrorResponse{}
 	switch {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/internal/retryafter"
+	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
 // maxTries is how often a request is sent to a network or a server that fails.
@@ -28,6 +29,40 @@ type call struct {
 	odd atomic.Pointer[oddAnswer]
 	// asking is what went wrong with asking for credentials.
 	asking atomic.Pointer[credentialError]
+	// failed is how many tries of the last request failed, and failure why the last of them did.
+	failed  atomic.Int64
+	failure atomic.Pointer[error]
+	heard   atomic.Int64 // when something came last, or a request went out, in Unix nanoseconds
+}
+
+func (c *call) hear() { c.heard.Store(time.Now().UnixNano()) }
+
+// fail notes what is wrong with a try. It is no use where the context ended it.
+func (c *call) fail(ctx context.Context, response *http.Response, err error) {
+	if err == nil {
+		err = fmt.Errorf("the server answers %d %s", response.StatusCode, http.StatusText(response.StatusCode))
+	}
+	if ctx.Err() == nil {
+		c.failed.Add(1)
+		c.failure.Store(&err)
+	}
+}
+
+// ended returns the context's error with what was waited for until then.
+func (c *call) ended(ctx context.Context, secrets *secret.Words) error {
+	err := ctx.Err()
+	if failure := c.failure.Load(); failure != nil {
+		tries := "1 try"
+		if n := c.failed.Load(); n > 1 {
+			tries = fmt.Sprintf("%d tries", n)
+		}
+		return fmt.Errorf("%w, after %s; the last: %v", err, tries, secrets.Clean(*failure))
+	}
+	silence := time.Since(time.Unix(0, c.heard.Load())).Round(100 * time.Millisecond)
+	if c.heard.Load() != 0 && silence > 0 {
+		return fmt.Errorf("%w: nothing came from the server for %s", err, silence)
+	}
+	return err
 }
 
 type callKey struct{}
@@ -54,8 +89,10 @@ func (t *persistentTransport) RoundTrip(request *http.Request) (*http.Response, 
 	if c.pages > 0 && c.seen.Add(1) > c.pages {
 		return nil, &source.LimitError{Option: "Options.MaxKeys", Max: c.pages}
 	}
+	c.failed.Store(0)
+	c.failure.Store(nil)
 	for try := 1; ; try++ {
-		response, err := t.send(request, c.pages > 0)
+		response, err := t.send(request, c)
 		if err == nil {
 			response, err = c.examine(request, response)
 		}
@@ -64,6 +101,7 @@ func (t *persistentTransport) RoundTrip(request *http.Request) (*http.Response, 
 		if !again || try == maxTries || after > t.maxWait {
 			return response, err
 		}
+		c.fail(request.Context(), response, err)
 		if response != nil {
 			_, _ = io.CopyN(io.Discard, response.Body, 64<<10) // little of it, so that the connection is used again
 			_ = response.Body.Close()
@@ -103,7 +141,7 @@ func passing(status int) bool {
 }
 
 // send returns a page of a listing only whole.
-func (t *persistentTransport) send(request *http.Request, page bool) (*http.Response, error) {
+func (t *persistentTransport) send(request *http.Request, c *call) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(request.Context())
 	alarm := time.AfterFunc(t.stall, func() {
 		cancel(fmt.Errorf("the server stalls: nothing came for %s (Options.StallTimeout)", t.stall))
@@ -112,6 +150,7 @@ func (t *persistentTransport) send(request *http.Request, page bool) (*http.Resp
 		alarm.Stop()
 		cancel(nil)
 	}
+	c.hear()
 	response, err := t.next.RoundTrip(request.WithContext(ctx))
 	if err != nil {
 		err = causeOf(ctx, request.Context(), err)
@@ -119,8 +158,9 @@ func (t *persistentTransport) send(request *http.Request, page bool) (*http.Resp
 		return nil, err
 	}
 	alarm.Stop()
-	response.Body = &watchedBody{body: response.Body, ctx: ctx, outer: request.Context(), alarm: alarm, stall: t.stall, end: end}
-	if page {
+	c.hear()
+	response.Body = &watchedBody{body: response.Body, ctx: ctx, outer: request.Context(), call: c, alarm: alarm, stall: t.stall, end: end}
+	if c.pages > 0 {
 		return readPage(response)
 	}
 	if err := fitObject(response); err != nil {
@@ -141,6 +181,7 @@ func causeOf(ctx, outer context.Context, err error) error {
 type watchedBody struct {
 	body       io.ReadCloser
 	ctx, outer context.Context
+	call       *call
 	alarm      *time.Timer
 	stall      time.Duration
 	end        func()
@@ -151,6 +192,9 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	b.alarm.Reset(b.stall)
 	defer b.alarm.Stop()
 	n, err := b.body.Read(p)
+	if n > 0 {
+		b.call.hear()
+	}
 	if err != nil && err != io.EOF {
 		err = causeOf(b.ctx, b.outer, err)
 	}
