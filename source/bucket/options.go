@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 
@@ -174,7 +175,33 @@ func (o Options) endpoint() (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
 
+// checkText refuses what a file that was made with echo has at its end, and control characters. It quotes nothing: these may be
+// secrets.
+func (o Options) checkText() error {
+	for _, option := range [...][2]string{{"Endpoint", o.Endpoint}, {"Bucket", o.Bucket}, {"Prefix", o.Prefix},
+		{"AccessKey", o.AccessKey}, {"SecretKey", o.SecretKey}, {"SessionToken", o.SessionToken}, {"Region", o.Region}} {
+		if wrong := oddText(option[1]); wrong != "" {
+			return fmt.Errorf("Options.%s %s", option[0], wrong)
+		}
+	}
+	return nil
+}
+
+// oddText says what is wrong with a text that is typed or read from a file, or nothing.
+func oddText(text string) string {
+	switch {
+	case strings.TrimSpace(text) != text:
+		return "has white space at its start or end: a newline, perhaps"
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return "has control characters"
+	}
+	return ""
+}
+
 func (o Options) validate() error {
+	if err := o.checkText(); err != nil {
+		return err
+	}
 	prefix := strings.TrimSuffix(o.Prefix, "/")
 	switch {
 	case prefix != "" && (!fs.ValidPath(prefix) || prefix == "."):

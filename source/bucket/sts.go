@@ -59,8 +59,11 @@ func FromRole(base CredentialFunc, role RoleOptions) CredentialFunc {
 		if err != nil {
 			return Credential{}, err
 		}
-		if who.anyone() || who.check() != nil {
+		if who.AccessKey == "" || who.SecretKey == "" {
 			return Credential{}, errors.New("FromRole needs an access key and a secret key to take a role")
+		}
+		if err := who.check(); err != nil {
+			return Credential{}, err
 		}
 		form := role.form("AssumeRole")
 		if role.ExternalID != "" {
