@@ -44,7 +44,7 @@ func (o CacheOptions) maxBytes() int64 {
 func NewCache(opts CacheOptions) *Cache { return &Cache{contents: cache.Memory(opts.maxBytes())} }
 
 // OpenCache returns a cache in a folder, which is made where it is missing. Several processes may use it at once, and it
-// outlives them. What was damaged is noticed and fetched again; but whoever may write to the folder can put content there, so
+// outlives them. What was damaged is noticed, told to Options.OnCacheError and fetched again; but whoever may write to the folder can put content there, so
 // it has to be this user's alone.
 //
 // Objects of more than a megabyte go to the folder as they come, and a Snapshot reads them from there, one at a time, whenever
@@ -85,7 +85,11 @@ func (s *Source) cacheKey(o Object) cache.Key {
 func (s *Source) body(ctx context.Context, o Object) (*cache.Body, error) {
 	key := s.cacheKey(o)
 	return s.cache.flights.Do(ctx, key, func() (*cache.Body, error) {
-		if body, ok := s.cache.contents.Get(key); ok && body.Size() == o.Size {
+		body, err := s.cache.contents.Get(key)
+		if err != nil {
+			s.tell(err)
+		}
+		if body != nil && body.Size() == o.Size {
 			return body, nil
 		}
 		return s.get(ctx, o, key)

@@ -58,7 +58,10 @@ func TestWhatIsDamagedInTheFolderIsFetchedAgain(t *testing.T) {
 	c := newCountedBucket(t)
 	content := bytes.Repeat([]byte("12345"), 300_000)
 	must(t, put(t.Context(), c.Bucket, map[string][]byte{"large": content, "small": []byte("small")}))
-	s := cachedSource(t, c.opts, openCache(t, dir))
+	var told []error
+	opts := c.opts
+	opts.OnCacheError = func(err error) { told = append(told, err) }
+	s := cachedSource(t, opts, openCache(t, dir))
 	snapshot := fetch(t, s, source.Revision{})
 	c.expect(t, "first", 1, 2)
 	large, small := cacheFiles(t, dir)
@@ -79,8 +82,21 @@ func TestWhatIsDamagedInTheFolderIsFetchedAgain(t *testing.T) {
 		t.Error("content is mixed up")
 	}
 	damage(t, large[0])
-	other := fetch(t, cachedSource(t, c.opts, openCache(t, dir)), source.Revision{})
+	if len(told) != 1 {
+		t.Errorf("told is %v", told)
+	}
+	told = nil
+	another := cachedSource(t, opts, openCache(t, dir))
+	other := fetch(t, another, source.Revision{})
 	c.expect(t, "another process, which finds both", 1, 2)
+	if len(told) != 1 || !strings.Contains(told[0].Error(), dir) || !strings.Contains(told[0].Error(), "fetched again") {
+		t.Errorf("told is %v, want it once in this fetch", told)
+	}
+	fetch(t, another, source.Revision{})
+	if fetch(t, cachedSource(t, opts, openCache(t, dir)), source.Revision{}); len(told) != 1 {
+		t.Errorf("told is %v of what is not damaged", told[1:])
+	}
+	c.expect(t, "all is there again", 2, 0)
 	if read(t, other, "large") != string(content) || read(t, other, "small") != "small" {
 		t.Error("content is mixed up")
 	}

@@ -86,8 +86,8 @@ type Options struct {
 
 	// Cache keeps content for several sources. Nil: each keeps that of its own last snapshot in memory.
 	Cache *Cache
-	// OnCacheError is told what went wrong with a folder's cache, which is no reason for a fetch to fail: the first time in each
-	// fetch.
+	// OnCacheError is told what went wrong with a folder's cache, damage among it, which is no reason for a fetch to fail: the
+	// first time in each fetch.
 	OnCacheError func(error) `json:"-"`
 	// Limits bound the content.
 	Limits source.Limits

@@ -70,24 +70,27 @@ func (f *folder) open() (*os.Root, error) {
 }
 
 // Get implements [Cache].
-func (f *folder) Get(key Key) (*Body, bool) {
+func (f *folder) Get(key Key) (*Body, error) {
 	root, err := os.OpenRoot(f.dir)
 	if err != nil {
-		return nil, false
+		return nil, nil // Put says why
 	}
 	defer root.Close()
 	file, err := openRegular(root, key.name(), os.O_RDONLY)
 	if err != nil {
-		return nil, false
+		return nil, nil
 	}
 	body, err := f.read(root, file, key)
 	if err != nil {
 		_ = root.Remove(key.name())
-		return nil, false
+		if errors.Is(err, errUnwritten) {
+			return nil, nil
+		}
+		return nil, f.problem(fmt.Errorf("file %q is not used, and fetched again: %w", key.name(), err))
 	}
 	now := time.Now()
 	_ = root.Chtimes(key.name(), now, now) // else it is only removed sooner
-	return body, true
+	return body, nil
 }
 
 // read returns the content of a file, which it closes or holds.

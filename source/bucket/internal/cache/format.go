@@ -28,7 +28,10 @@ func (h header) encode() []byte {
 	return append(b, h.sum[:]...)
 }
 
-var errFormat = errors.New("is no content of this key")
+var errFormat = errors.New("it is no content of this key")
+
+// errUnwritten is of a file that has its name and no content yet, or that a power cut left so.
+var errUnwritten = errors.New("nothing was written to it yet")
 
 // readHeader reads the header of a file that has to have the content of a key.
 func readHeader(file *os.File, key Key) (header, error) {
@@ -36,9 +39,15 @@ func readHeader(file *os.File, key Key) (header, error) {
 	if err != nil {
 		return header{}, err
 	}
+	if info.Size() == 0 {
+		return header{}, errUnwritten
+	}
 	var encoded [headerBytes]byte
 	if _, err := file.ReadAt(encoded[:], 0); err != nil {
 		return header{}, err
+	}
+	if encoded == [headerBytes]byte{} {
+		return header{}, errUnwritten
 	}
 	h := header{key: key, size: info.Size() - headerBytes}
 	copy(h.sum[:], encoded[headerBytes-sha256.Size:])

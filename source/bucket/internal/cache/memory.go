@@ -33,15 +33,15 @@ type shelved struct {
 func (s shelved) cost() int64 { return s.body.size + bodyOverhead }
 
 // Get implements [Cache].
-func (m *memory) Get(key Key) (*Body, bool) {
+func (m *memory) Get(key Key) (*Body, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e := m.kept[key]
 	if e == nil {
-		return nil, false
+		return nil, nil
 	}
 	m.used.MoveToFront(e)
-	return e.Value.(shelved).body, true
+	return e.Value.(shelved).body, nil
 }
 
 // Put implements [Cache].
