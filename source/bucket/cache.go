@@ -70,7 +70,11 @@ func cachePlace(driver Driver, opts Options) [sha256.Size]byte {
 	if len(opts.CustomerKey) > 0 {
 		customerKey = sha256.Sum256(opts.CustomerKey)
 	}
-	return sha256.Sum256(append(customerKey[:], driver.String()...))
+	place := driver.String()
+	if opts.AnyETag { // its content was held against less
+		place += " any ETag"
+	}
+	return sha256.Sum256(append(customerKey[:], place...))
 }
 
 // cacheKey is of what the listing says of the object. The key's length is in it, so that no two objects make one text.

@@ -148,7 +148,7 @@ func (o Options) Format(f fmt.State, verb rune) {
 			*secret = []byte("(set)")
 		}
 	}
-	o.Transport = nil // it is somebody else's, and may print anything
+	o.Transport, o.Driver = nil, nil // they are somebody else's, and may print anything
 	fmt.Fprintf(f, fmt.FormatString(f, verb), plain(o))
 }
 
@@ -181,7 +181,7 @@ func (o Options) checkText() error {
 	for _, option := range [...][2]string{{"Endpoint", o.Endpoint}, {"Bucket", o.Bucket}, {"Prefix", o.Prefix},
 		{"AccessKey", o.AccessKey}, {"SecretKey", o.SecretKey}, {"SessionToken", o.SessionToken}, {"Region", o.Region}} {
 		if wrong := oddText(option[1]); wrong != "" {
-			return fmt.Errorf("Options.%s %s", option[0], wrong)
+			return errors.New("Options." + option[0] + " " + wrong)
 		}
 	}
 	return nil

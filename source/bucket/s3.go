@@ -13,6 +13,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/internal/secret"
@@ -92,8 +93,7 @@ func (d *s3) Get(ctx context.Context, o Object) (io.ReadCloser, error) {
 	if err := options.SetMatchETag(o.ETag); err != nil {
 		return nil, err
 	}
-	// Go's transport would decompress what is stored with Content-Encoding: gzip.
-	options.Set("Accept-Encoding", "identity")
+	options.Set("Accept-Encoding", asStored(d.endpoint))
 	// The options' Checksum would have minio-go check as well, with an error of its own that says less.
 	options.Set("X-Amz-Checksum-Mode", "ENABLED")
 	stream, info, header, err := d.client.GetObject(context.WithValue(ctx, callKey{}, c), d.bucket, o.Key, options)
@@ -116,6 +116,15 @@ func (d *s3) Get(ctx context.Context, o Object) (io.ReadCloser, error) {
 	body := &checkedBody{body: stream, ctx: ctx, secrets: d.secrets, ended: func() error { return c.ended(ctx, d.secrets) }}
 	body.expect(d.sums(o, info, header))
 	return body, nil
+}
+
+// asStored is the encoding to ask for so that content comes as it is stored, also with Content-Encoding: gzip. Go's transport
+// decompresses what it has asked for itself, and Google what nobody asks for as gzip.
+func asStored(endpoint url.URL) string {
+	if s3utils.IsGoogleEndpoint(endpoint) {
+		return "gzip"
+	}
+	return "identity"
 }
 
 // describe sorts failures into the errors that callers branch on.

@@ -114,13 +114,17 @@ func newSite(u *url.URL, opts Options) (*site, error) {
 		opts.StallTimeout = DefaultStallTimeout
 	}
 	proxy, err := parseProxy(opts.Proxy)
-	s := &site{url: *u, opts: &opts, proxy: proxy, secrets: secret.New(proxySecrets(proxy)...)}
+	s := &site{url: *u, opts: &opts, proxy: proxy, secrets: secret.New(proxySecrets(proxy, opts.Proxy, u)...)}
 	s.keeper = newKeeper(opts.Credentials, source.RedactURL(u.String()), s.secrets)
 	return s, err
 }
 
-// proxySecrets are what the URL of a proxy has that no error may tell.
-func proxySecrets(proxy *url.URL) []string {
+// proxySecrets are what the URL of the proxy to a repository has that no error may tell, be it the option's or the
+// environment's.
+func proxySecrets(proxy *url.URL, option string, repository *url.URL) []string {
+	if option == "" {
+		proxy, _ = http.ProxyFromEnvironment(&http.Request{URL: repository}) // its error comes with the first request
+	}
 	if proxy == nil || proxy.User == nil {
 		return nil
 	}
