@@ -44,7 +44,7 @@ func TestFetchErrors(t *testing.T) {
 		"wrong key":      {func(o *bucket.Options) { o.AccessKey = "AKIAWRONG" }, source.ErrUnauthorized, ""},
 		"wrong secret":   {func(o *bucket.Options) { o.SecretKey = "planted-hunter2" }, source.ErrUnauthorized, ""},
 		"no credentials": {func(o *bucket.Options) { o.AccessKey, o.SecretKey = "", "" }, source.ErrUnauthorized, ""},
-		"empty prefix":   {func(o *bucket.Options) { o.Prefix = "none" }, source.ErrNotFound, `no objects under the prefix "none/"`},
+		"empty prefix":   {func(o *bucket.Options) { o.Prefix = "none" }, source.ErrNotFound, `no key starts with Options.Prefix, "none/"`},
 		"files":          {func(o *bucket.Options) { o.Limits.MaxFiles = 4 }, source.ErrTooLarge, "Limits.MaxFiles"},
 		"bytes":          {func(o *bucket.Options) { o.Limits.MaxBytes = 8 }, source.ErrTooLarge, "Limits.MaxBytes"},
 		"file bytes":     {func(o *bucket.Options) { o.Limits.MaxFileBytes = 3 }, source.ErrTooLarge, `key "a"`},

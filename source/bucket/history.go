@@ -163,12 +163,22 @@ func (w *walk) ownTag() string {
 // end says why a walk goes no further.
 func (w *walk) end() string {
 	switch {
+	case len(w.keys) == 0:
+		return w.s.reasonNoVersions()
 	case w.nulls && w.tracked.IsZero():
 		return reasonUnversioned
 	case w.next < len(w.events):
 		return w.unknown(w.events[w.next])
 	}
 	return "the versions go back no further: lifecycle rules and people remove old ones"
+}
+
+func (s *Source) reasonNoVersions() string {
+	if s.opts.Prefix == "" {
+		return "the bucket has no version of any key"
+	}
+	return fmt.Sprintf("no version of any key is under Options.Prefix, %q, which is case-sensitive and names a folder and no object",
+		s.opts.Prefix)
 }
 
 // unknown says that what a version without an id replaced is not known.
@@ -190,6 +200,9 @@ func (s *Source) objectsAsOf(ctx context.Context) ([]Object, error) {
 	l, err := s.timeline(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if len(l.keys) == 0 {
+		return nil, &HistoryError{AsOf: s.opts.AsOf, Reason: s.reasonNoVersions()}
 	}
 	return l.asOf(s.opts.AsOf)
 }

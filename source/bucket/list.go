@@ -45,15 +45,19 @@ func (s *Source) objects(ctx context.Context, kept contents) ([]Object, error) {
 
 // judge leaves out what is no file or ignored, and holds the rest to the limits.
 func (s *Source) judge(ctx context.Context, objects []Object, kept contents) (listing, error) {
+	listed := len(objects)
 	objects = slices.DeleteFunc(objects, isPlaceholder)
+	files := len(objects)
+	if slices.ContainsFunc(objects, s.isOwn) {
+		files--
+	}
 	slices.SortFunc(objects, func(a, b Object) int { return strings.Compare(a.Key, b.Key) })
 	objects, err := s.filter(ctx, objects, kept)
 	if err != nil {
 		return listing{}, err
 	}
 	if len(objects) == 0 {
-		return listing{}, fmt.Errorf("there are no objects under the prefix %q that are not ignored: %w",
-			s.opts.Prefix, source.ErrNotFound)
+		return listing{}, fmt.Errorf("%w: %s", source.ErrNotFound, s.nothing(listed, files))
 	}
 	trial := source.NewTree(s.opts.Limits)
 	for _, o := range objects {
@@ -62,6 +66,29 @@ func (s *Source) judge(ctx context.Context, objects []Object, kept contents) (li
 		}
 	}
 	return listing{objects, revision(objects), kept}, nil
+}
+
+// nothing says why there is no content where so many keys are listed, and so many of them are files.
+func (s *Source) nothing(listed, files int) string {
+	where := "in the bucket"
+	if s.opts.Prefix != "" {
+		where = fmt.Sprintf("under the prefix %q", s.opts.Prefix)
+	}
+	switch {
+	case listed == 0 && s.opts.Prefix != "":
+		return fmt.Sprintf("no key starts with Options.Prefix, %q, which is case-sensitive and names a folder and no object", s.opts.Prefix)
+	case listed == 0:
+		return "the bucket has no objects"
+	case files == 0:
+		return "there are no objects " + where + " but markers of folders or the bucket's own " + source.IgnoreFile
+	}
+	by := "Options.Ignore or " + source.IgnoreFile + " files"
+	if s.opts.NoIgnoreFiles {
+		by = "Options.Ignore"
+	} else if s.opts.Ignore == "" {
+		by = source.IgnoreFile + " files"
+	}
+	return fmt.Sprintf("there are no objects %s that are not ignored: all %d are, by %s", where, files, by)
 }
 
 // isPlaceholder reports whether some tool wrote the object for a folder.
@@ -187,11 +214,10 @@ func (a *allowance) add(o Object, limits source.Limits) error {
 
 // withoutOwn leaves out the bucket's own ignore file, which says what is content and is none. It has no prefix.
 func (s *Source) withoutOwn(objects []Object) []Object {
-	if s.opts.NoIgnoreFiles {
-		return objects
-	}
-	return slices.DeleteFunc(objects, func(o Object) bool { return o.Key == source.IgnoreFile })
+	return slices.DeleteFunc(objects, s.isOwn)
 }
+
+func (s *Source) isOwn(o Object) bool { return !s.opts.NoIgnoreFiles && o.Key == source.IgnoreFile }
 
 // readIgnoreFile brings an ignore file unless it is in kept, or an earlier listing had the same one.
 func (s *Source) readIgnoreFile(ctx context.Context, o Object, kept contents) ([]byte, error) {

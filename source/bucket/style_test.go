@@ -61,7 +61,7 @@ func TestStyleAndSignature(t *testing.T) {
 				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer))}, nil
 			})
 			_, err := newSource(t, opts).Fetch(t.Context(), source.Revision{})
-			checkError(t, err, source.ErrNotFound, "no objects")
+			checkError(t, err, source.ErrNotFound, "no key starts with")
 			if len(urls) != 1 || urls[0] != tt.url {
 				t.Errorf("%s %q: got %q, want %q", tt.endpoint, tt.style, urls, tt.url)
 			}
