@@ -36,7 +36,11 @@ var _ source.Source = (*Source)(nil)
 func New(opts Options) (*Source, error) {
 	s, err := configure(opts)
 	if err != nil {
-		origin := strings.TrimSuffix(source.RedactURL(opts.Endpoint), "/") + "/" + opts.Bucket
+		bucket := opts.Bucket
+		if strings.Contains(bucket, "://") { // somebody's mistake, perhaps with a password
+			bucket = source.RedactURL(bucket)
+		}
+		origin := strings.TrimSuffix(source.RedactURL(opts.Endpoint), "/") + "/" + bucket
 		return nil, &source.Error{Op: "configuring", Origin: origin, Err: err}
 	}
 	return s, nil

@@ -83,8 +83,16 @@ func TestNewErrors(t *testing.T) {
 		change func(*bucket.Options)
 		text   string
 	}{
-		"bucket":      {func(o *bucket.Options) { o.Bucket = "" }, "Options.Bucket"},
-		"odd bucket":  {func(o *bucket.Options) { o.Bucket = "a/b" }, "ucket"},
+		"bucket":     {func(o *bucket.Options) { o.Bucket = "" }, "Options.Bucket"},
+		"odd bucket": {func(o *bucket.Options) { o.Bucket = "a..b" }, `Options.Bucket "a..b": `},
+		"folder":     {func(o *bucket.Options) { o.Bucket = "fleet/prod/eu" }, `write "fleet", and "prod/eu" into Options.Prefix`},
+		"slash":      {func(o *bucket.Options) { o.Bucket = "fleet/" }, `has a slash: write "fleet"`},
+		"bucket URL": {func(o *bucket.Options) { o.Bucket = "s3://fleet/prod" }, "is a URL: want the bucket's name alone"},
+		"secret URL": {func(o *bucket.Options) { o.Bucket = "https://a:hunter2@example.com/fleet" }, "is a URL"},
+		"ARN":        {func(o *bucket.Options) { o.Bucket = "arn:aws:s3:::fleet" }, "is an ARN: want the name alone"},
+		"at start":   {func(o *bucket.Options) { o.Prefix = "/prod" }, `starts with a slash, and keys do not: write "prod"`},
+		"both": {func(o *bucket.Options) { o.Endpoint = "https://fleet.s3.eu-west-1.amazonaws.com" },
+			`starts with the bucket's name: write "s3.eu-west-1.amazonaws.com"`},
 		"endpoint":    {func(o *bucket.Options) { o.Endpoint = "" }, "Options.Endpoint"},
 		"scheme":      {func(o *bucket.Options) { o.Endpoint = "ftp://example.com" }, `"ftp"`},
 		"path":        {func(o *bucket.Options) { o.Endpoint = "https://example.com/fleet" }, "more than a host"},

@@ -143,6 +143,11 @@ func refusedByProxy(status int) error {
 	return fmt.Errorf("the proxy answers %d %s", status, http.StatusText(status))
 }
 
+// isAlert tells an answer that is an alert of TLS and no HTTP. It has no type.
+func isAlert(err error) bool {
+	return strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`)
+}
+
 // refusedOnTheWay returns err as callers branch on it where a proxy or TLS refuses who asks, or nil: to ask again is of no
 // use then. Neither SOCKS's refusals nor TLS's alerts have a type.
 func refusedOnTheWay(err error) error {

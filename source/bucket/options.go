@@ -204,6 +204,8 @@ func (o Options) validate() error {
 	}
 	prefix := strings.TrimSuffix(o.Prefix, "/")
 	switch {
+	case strings.HasPrefix(o.Prefix, "/"):
+		return fmt.Errorf("Options.Prefix %q starts with a slash, and keys do not: write %q", o.Prefix, strings.TrimLeft(o.Prefix, "/"))
 	case prefix != "" && (!fs.ValidPath(prefix) || prefix == "."):
 		return fmt.Errorf("Options.Prefix %q is not a folder's path", o.Prefix)
 	case !o.AsOf.IsZero() && !o.Before.IsZero():
@@ -229,7 +231,36 @@ func (o Options) validate() error {
 	case o.Transport != nil && (len(o.CA)+len(o.ClientCertificate)+len(o.ClientKey) > 0 || o.Proxy != ""):
 		return errors.New("Options.Transport excludes CA, ClientCertificate, ClientKey and Proxy: it has its own")
 	}
-	return s3utils.CheckValidBucketName(o.Bucket)
+	return o.checkBucket()
+}
+
+// checkBucket wants a name, where many have a URL or more.
+func (o Options) checkBucket() error {
+	folder, rest, _ := strings.Cut(o.Bucket, "/")
+	switch {
+	case strings.Contains(o.Bucket, "://"):
+		return fmt.Errorf("Options.Bucket %q is a URL: want the bucket's name alone, and folders in Options.Prefix",
+			source.RedactURL(o.Bucket))
+	case strings.HasPrefix(o.Bucket, "arn:"):
+		return fmt.Errorf("Options.Bucket %q is an ARN: want the name alone, as in arn:aws:s3:::name, or an access point's alias", o.Bucket)
+	case folder != "" && rest != "":
+		return fmt.Errorf("Options.Bucket %q has a slash: write %q, and %q into Options.Prefix", o.Bucket, folder, rest)
+	case strings.Contains(o.Bucket, "/"):
+		return fmt.Errorf("Options.Bucket %q has a slash: write %q", o.Bucket, strings.Trim(o.Bucket, "/"))
+	}
+	if err := s3utils.CheckValidBucketName(o.Bucket); err != nil {
+		return fmt.Errorf("Options.Bucket %q: %w", o.Bucket, err)
+	}
+	endpoint, err := o.endpoint()
+	if err != nil {
+		return err
+	}
+	// Amazon's own consoles show buckets so. Elsewhere a store's name may well start like a bucket's.
+	host, named := strings.CutPrefix(endpoint.Host, o.Bucket+".")
+	if amazon := strings.Contains(host, ".amazonaws.com"); named && amazon && strings.HasPrefix(host, "s3") {
+		return fmt.Errorf("Options.Endpoint %q starts with the bucket's name: write %q", endpoint.Host, host)
+	}
+	return nil
 }
 
 // forS3 reports whether there is anything of what only the driver of S3 reads.

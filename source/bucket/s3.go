@@ -3,6 +3,7 @@ package bucket
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -141,6 +142,10 @@ func (d *s3) describe(ctx context.Context, c *call, err error) error {
 		return c.temporary(errors.New(c.odd.Load().say(d.secrets)))
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("the server speaks plain HTTP: write http:// before Options.Endpoint, or set Insecure: %w", err)
+	case d.wantsTLS(c, err):
+		return errors.New("the server speaks TLS: write https:// before Options.Endpoint instead of http://, and leave Insecure unset")
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return fmt.Errorf("the server's certificate is of an unknown authority, whose own belongs into Options.CA: %w", err)
 	case errors.Is(err, source.ErrTooLarge) || errors.Is(err, errPageTooLong):
 		return err
 	case !errors.As(err, &answer):
@@ -150,9 +155,30 @@ func (d *s3) describe(ctx context.Context, c *call, err error) error {
 		if errors.As(err, new(*tls.CertificateVerificationError)) {
 			return d.secrets.Clean(err) // to be mended by somebody, as in source/git
 		}
+		if failure := c.failure.Load(); failure != nil && (*failure == io.EOF || *failure == io.ErrUnexpectedEOF) {
+			return c.temporary(d.hungUp())
+		}
 		return c.temporary(d.secrets.Clean(err))
 	}
 	return d.refused(c, answer)
+}
+
+// wantsTLS tells that something answered plain HTTP as servers of TLS do: in words, or with an alert.
+func (d *s3) wantsTLS(c *call, err error) bool {
+	if d.endpoint.Scheme != "http" {
+		return false
+	}
+	odd := c.odd.Load()
+	return isAlert(err) || odd != nil && odd.status == http.StatusBadRequest && strings.Contains(odd.start, "HTTPS")
+}
+
+// hungUp is of a server that closes the connection instead of answering, as some do that are asked for TLS.
+func (d *s3) hungUp() error {
+	text := "the server closes the connection and does not answer"
+	if d.endpoint.Scheme == "http" {
+		text += "; if it speaks TLS, write https:// before Options.Endpoint instead of http://"
+	}
+	return errors.New(text)
 }
 
 // refused sorts the store's refusals.

@@ -98,10 +98,12 @@ func (t *persistentTransport) RoundTrip(request *http.Request) (*http.Response, 
 		}
 		after, again := t.judge(request.Context(), response, err)
 		c.after.Store(int64(after))
+		if again {
+			c.fail(request.Context(), response, err)
+		}
 		if !again || try == maxTries || after > t.maxWait {
 			return response, err
 		}
-		c.fail(request.Context(), response, err)
 		if response != nil {
 			_, _ = io.CopyN(io.Discard, response.Body, 64<<10) // little of it, so that the connection is used again
 			_ = response.Body.Close()
@@ -119,7 +121,7 @@ func (t *persistentTransport) RoundTrip(request *http.Request) (*http.Response, 
 func (t *persistentTransport) judge(ctx context.Context, response *http.Response, err error) (time.Duration, bool) {
 	if err != nil {
 		hopeless := errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, new(*tls.CertificateVerificationError)) ||
-			errors.Is(err, errPageTooLong) || errors.Is(err, errOdd) || refusedOnTheWay(err) != nil
+			errors.Is(err, errPageTooLong) || errors.Is(err, errOdd) || isAlert(err) || refusedOnTheWay(err) != nil
 		return 0, !hopeless && ctx.Err() == nil
 	}
 	if !passing(response.StatusCode) {
