@@ -18,7 +18,7 @@ type Credential struct {
 	SecretKey    string `json:"-"`
 	SessionToken string `json:"-"`
 	// Expires is when the store stops to accept it. A Source asks for another a minute before, or when a fifth of its life is
-	// left if that is shorter. Zero: when this one is refused.
+	// left if that is shorter, but no more than once a second where it had passed already. Zero: when this one is refused.
 	Expires time.Time
 }
 
@@ -89,6 +89,7 @@ type keeper struct {
 	turn  chan struct{} // holds one token: who has it may use what follows
 	kept  *Credential
 	renew time.Time // when kept is too old; zero: when it is refused
+	rest  time.Time // until then nobody is asked, for what was given was too old already
 }
 
 func newKeeper(ask CredentialFunc, request CredentialRequest, secrets *secret.Words) *keeper {
@@ -108,7 +109,7 @@ func (k *keeper) credential(ctx context.Context, refused *Credential) (Credentia
 		return Credential{}, ctx.Err()
 	}
 	defer func() { k.turn <- struct{}{} }()
-	if k.kept != nil && refused != nil && k.kept.same(*refused) {
+	if k.kept != nil && refused != nil && k.kept.same(*refused) && !time.Now().Before(k.rest) {
 		k.kept = nil
 	}
 	if k.kept != nil && (k.renew.IsZero() || time.Now().Before(k.renew)) {
@@ -127,11 +128,23 @@ func (k *keeper) credential(ctx context.Context, refused *Credential) (Credentia
 	if err != nil {
 		return Credential{}, &credentialError{k.secrets.Clean(fmt.Errorf("asking for credentials: %w", notOfTheStore(err)))}
 	}
-	k.kept, k.renew = &c, time.Time{}
-	if !c.Expires.IsZero() {
-		k.renew = c.Expires.Add(-min(early, max(0, time.Until(c.Expires)/5)))
-	}
+	k.keep(c)
 	return c, nil
+}
+
+// restTime is how long who gives what has expired is left alone.
+const restTime = time.Second
+
+func (k *keeper) keep(c Credential) {
+	k.kept, k.renew, k.rest = &c, time.Time{}, time.Time{}
+	switch left := time.Until(c.Expires); {
+	case c.Expires.IsZero():
+	case left > 0:
+		k.renew = c.Expires.Add(-min(early, left/5))
+	default:
+		k.renew = time.Now().Add(restTime)
+		k.rest = k.renew
+	}
 }
 
 // notOfTheStore returns err without what would say something of the bucket: a function's vault may have ErrNotFound, too.

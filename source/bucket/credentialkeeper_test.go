@@ -14,7 +14,7 @@ func TestKeeperRenewsBeforeTheEnd(t *testing.T) {
 	for name, tt := range map[string]struct{ life, kept time.Duration }{
 		"an hour":       {time.Hour, time.Hour - time.Minute},
 		"two minutes":   {2 * time.Minute, 96 * time.Second},
-		"already ended": {-time.Hour, 0},
+		"already ended": {-time.Hour, time.Second},
 		"for ever":      {0, 100 * 365 * 24 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
