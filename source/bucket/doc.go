@@ -69,8 +69,8 @@
 //
 // Times are the store's, and AsOf includes what is dated at that very time. Amazon dates in whole seconds, so all of a
 // second is in the state or none of it; of several versions of one key within it the last one counts. It dates what is
-// uploaded in parts by when that began. A store that dates a version by when it was replaced, as versitygw does, has no
-// history to tell.
+// uploaded in parts by when that began. A store that dates a version by when it was replaced, as versitygw does, is not one to
+// use this with: it gives no error, and states that never were. All this was tested against MinIO.
 //
 // What is not there any more cannot be told: a version that a lifecycle rule or somebody removed for good leaves no trace,
 // and the state of then lacks its file. Lifecycle rules have to keep noncurrent versions for as long as somebody may want to
