@@ -31,8 +31,8 @@ type Source struct {
 
 var _ source.Source = (*Source)(nil)
 
-// New returns a bucket as a Source. It connects to nothing. A Source is to be kept from one fetch to the next: it holds the last
-// content, so that only what is new is read, what credentials it was given, and for ten seconds two connections.
+// New returns a bucket as a Source. It connects to nothing. A Source is to be kept from one fetch to the next: it holds the
+// last content, so that only what is new is read, what credentials it was given, and for ten seconds two connections.
 func New(opts Options) (*Source, error) {
 	s, err := configure(opts)
 	if err != nil {
@@ -77,8 +77,11 @@ func (s *Source) String() string { return s.driver.String() + "/" + s.opts.Prefi
 // How often a bucket is listed whose objects change while they are read.
 const maxListings = 5
 
-// Fetch implements [source.Source]. If known is current, that costs one request for every thousand keys, which are sent at once
-// where the Source has listed the bucket before.
+// Fetch implements [source.Source]. If known is current, that costs one request for every thousand keys, which are sent at
+// once where the Source has listed the bucket before.
+//
+// Known has to be from a Source of the same Options, but for AsOf and Before, for it names keys and ETags, and not what was
+// made of them. After a change of Options the first Fetch gets the zero Revision.
 func (s *Source) Fetch(ctx context.Context, known source.Revision) (*source.Snapshot, error) {
 	defer s.use()()
 	snapshot, err := s.fetch(ctx, known)

@@ -25,7 +25,8 @@ type Options struct {
 
 	// Prefix is a folder in the bucket: prod and prod/ mean the same, and do not mean production/. Default: all keys.
 	Prefix string
-	// KeepPrefix leaves the prefix in the paths of the files, which are the whole keys then.
+	// KeepPrefix leaves the prefix in the paths of the files, which are the whole keys then. It is not in the revision: who
+	// changes it passes Fetch the zero Revision once, or nothing will seem to have changed.
 	KeepPrefix bool
 	// Ignore is lines of gitignore syntax, of paths without the prefix unless it is kept: what they match is left out, and not
 	// downloaded. They count more than those of the .sourceignore files that the bucket has.
