@@ -27,9 +27,9 @@
 // keys of 1,024 bytes, with backslashes, spaces, control characters, in any form of Unicode, and such as only differ in case.
 // Keys that end in a slash and hold nothing, which some tools write for folders, are skipped. Any other key that is no path,
 // such as a//b, /a, ./a or ../c, or a/ with content, is a [*source.NameError], and so are two keys of which one is a file and the
-// other in a folder of that name, and a key with a line feed somewhere after a space, which would pass for two in the revision:
-// content is whole or absent. Ignore rules can leave such keys out. There are no executable files
-// and no links.
+// other in a folder of that name, and a key with a line feed somewhere after a space, which would pass for two in the
+// revision: content is whole or absent. Ignore rules can leave such keys out. MinIO does not list a/b beside an object a, so
+// there it is a that is fetched. There are no executable files and no links.
 //
 // What the rules of Options.Ignore and of .sourceignore files match is not read; see [source.IgnoreRules]. Ignore files are
 // read again only when their ETag has moved. The one at the top of the bucket is not content itself, as with Flux.
