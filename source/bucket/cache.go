@@ -44,8 +44,8 @@ func (o CacheOptions) maxBytes() int64 {
 func NewCache(opts CacheOptions) *Cache { return &Cache{contents: cache.Memory(opts.maxBytes())} }
 
 // OpenCache returns a cache in a folder, which is made where it is missing. Several processes may use it at once, and it
-// outlives them. What was damaged is noticed, told to Options.OnCacheError and fetched again; but whoever may write to the folder can put content there, so
-// it has to be this user's alone.
+// outlives them. What was damaged is noticed, told to Options.OnCacheError and fetched again; but whoever may write to the
+// folder can put content there, so it has to be this user's alone.
 //
 // Objects of more than a megabyte go to the folder as they come, and a Snapshot reads them from there, one at a time, whenever
 // somebody opens them. They stay there for it also when they leave the cache: as open files, of which there are 256 at most,

@@ -46,7 +46,8 @@ func (c Credential) check() error {
 	if (c.AccessKey == "" || c.SecretKey == "") && !c.anyone() {
 		return errors.New("the credential has only one of AccessKey and SecretKey")
 	}
-	for _, field := range [...][2]string{{"AccessKey", c.AccessKey}, {"SecretKey", c.SecretKey}, {"SessionToken", c.SessionToken}} {
+	fields := [...][2]string{{"AccessKey", c.AccessKey}, {"SecretKey", c.SecretKey}, {"SessionToken", c.SessionToken}}
+	for _, field := range fields {
 		if wrong := oddText(field[1]); wrong != "" {
 			return fmt.Errorf("the credential's %s %s", field[0], wrong)
 		}

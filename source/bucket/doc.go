@@ -89,7 +89,8 @@
 // Requests that the network or the store failed are sent up to three times; an answer's Retry-After is obeyed up to
 // Options.MaxWait. What is left then is a [*source.TemporaryError]. Silence ends after Options.StallTimeout. What had come
 // before a failure is not read again by the next Fetch. Refusals, such as [source.ErrUnauthorized], are told at once, with the
-// key where they are about one.
+// key where they are about one. An answer that is not S3's, of a login page or a console, is quoted and temporary: it is never
+// taken for a bucket that is empty or not there.
 //
 // # Who asks
 //

@@ -177,8 +177,8 @@ func (s *Source) reasonNoVersions() string {
 	if s.opts.Prefix == "" {
 		return "the bucket has no version of any key"
 	}
-	return fmt.Sprintf("no version of any key is under Options.Prefix, %q, which is case-sensitive and names a folder and no object",
-		s.opts.Prefix)
+	return fmt.Sprintf("no version of any key is under Options.Prefix, %q, which is case-sensitive and names a folder and "+
+		"no object", s.opts.Prefix)
 }
 
 // unknown says that what a version without an id replaced is not known.

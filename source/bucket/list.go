@@ -76,7 +76,8 @@ func (s *Source) nothing(listed, files int) string {
 	}
 	switch {
 	case listed == 0 && s.opts.Prefix != "":
-		return fmt.Sprintf("no key starts with Options.Prefix, %q, which is case-sensitive and names a folder and no object", s.opts.Prefix)
+		return fmt.Sprintf("no key starts with Options.Prefix, %q, which is case-sensitive and names a folder and no object",
+			s.opts.Prefix)
 	case listed == 0:
 		return "the bucket has no objects"
 	case files == 0:

@@ -176,8 +176,8 @@ func (o Options) endpoint() (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
 
-// checkText refuses what a file that was made with echo has at its end, and control characters. It quotes nothing: these may be
-// secrets.
+// checkText refuses what a file that was made with echo has at its end, and control characters. It quotes nothing: these may
+// be secrets.
 func (o Options) checkText() error {
 	for _, option := range [...][2]string{{"Endpoint", o.Endpoint}, {"Bucket", o.Bucket}, {"Prefix", o.Prefix},
 		{"AccessKey", o.AccessKey}, {"SecretKey", o.SecretKey}, {"SessionToken", o.SessionToken}, {"Region", o.Region}} {
@@ -206,7 +206,8 @@ func (o Options) validate() error {
 	prefix := strings.TrimSuffix(o.Prefix, "/")
 	switch {
 	case strings.HasPrefix(o.Prefix, "/"):
-		return fmt.Errorf("Options.Prefix %q starts with a slash, and keys do not: write %q", o.Prefix, strings.TrimLeft(o.Prefix, "/"))
+		return fmt.Errorf("Options.Prefix %q starts with a slash, and keys do not: write %q", o.Prefix,
+			strings.TrimLeft(o.Prefix, "/"))
 	case prefix != "" && (!fs.ValidPath(prefix) || prefix == "."):
 		return fmt.Errorf("Options.Prefix %q is not a folder's path", o.Prefix)
 	case !o.AsOf.IsZero() && !o.Before.IsZero():
@@ -243,7 +244,8 @@ func (o Options) checkBucket() error {
 		return fmt.Errorf("Options.Bucket %q is a URL: want the bucket's name alone, and folders in Options.Prefix",
 			source.RedactURL(o.Bucket))
 	case strings.HasPrefix(o.Bucket, "arn:"):
-		return fmt.Errorf("Options.Bucket %q is an ARN: want the name alone, as in arn:aws:s3:::name, or an access point's alias", o.Bucket)
+		return fmt.Errorf("Options.Bucket %q is an ARN: want the name alone, as in arn:aws:s3:::name, or an access point's "+
+			"alias", o.Bucket)
 	case folder != "" && rest != "":
 		return fmt.Errorf("Options.Bucket %q has a slash: write %q, and %q into Options.Prefix", o.Bucket, folder, rest)
 	case strings.Contains(o.Bucket, "/"):

@@ -143,7 +143,8 @@ func (d *s3) describe(ctx context.Context, c *call, err error) error {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("the server speaks plain HTTP: write http:// before Options.Endpoint, or set Insecure: %w", err)
 	case d.wantsTLS(c, err):
-		return errors.New("the server speaks TLS: write https:// before Options.Endpoint instead of http://, and leave Insecure unset")
+		return errors.New("the server speaks TLS: write https:// before Options.Endpoint instead of http://, and leave " +
+			"Insecure unset")
 	case errors.As(err, new(x509.UnknownAuthorityError)):
 		return fmt.Errorf("the server's certificate is of an unknown authority, whose own belongs into Options.CA: %w", err)
 	case errors.Is(err, source.ErrTooLarge) || errors.Is(err, errPageTooLong):

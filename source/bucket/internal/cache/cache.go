@@ -21,8 +21,8 @@ type Key [32]byte
 // A Cache has content by key. Several goroutines may use it at once. It is bounded: what was used least recently goes first,
 // and stays with those who have its Body.
 type Cache interface {
-	// Get returns what is kept under a key, if it is as it was put there. Without that and without an error nothing is. What is
-	// damaged is removed, and is a [*KeepError].
+	// Get returns what is kept under a key, if it is as it was put there. Without that and without an error nothing is. What
+	// is damaged is removed, and is a [*KeepError].
 	Get(key Key) (*Body, error)
 	// Put reads content to its end and keeps it. It has to have size bytes, as for [Read], whose errors it returns; the
 	// reader's own are returned as they are, wrapped. In both cases nothing is kept.
@@ -32,7 +32,8 @@ type Cache interface {
 	Put(ctx context.Context, key Key, size int64, r io.Reader) (*Body, error)
 }
 
-// A KeepError says why content was not kept in a folder, or is not used from there, which is no reason to go without the content.
+// A KeepError says why content was not kept in a folder, or is not used from there, which is no reason to go without
+// the content.
 type KeepError struct {
 	Dir string
 	Err error
