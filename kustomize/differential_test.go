@@ -16,6 +16,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/gitopskit/gitopskit/internal/testbed"
 	"golang.org/x/tools/txtar"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
@@ -114,6 +115,9 @@ var seeds = flag.Uint64("seeds", 200, "how many TestGrownTrees tries")
 
 // TestGrownTreesAreBuiltAsByKustomize grows trees from seeds and compares byte for byte.
 func TestGrownTreesAreBuiltAsByKustomize(t *testing.T) {
+	if testbed.Race {
+		*seeds /= 4
+	}
 	n := 0
 	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
 		fsys, dir := growTree(choicesOf(seed))

@@ -26,7 +26,7 @@ patches:
     metadata: {name: any, labels: {patched: "yes"}}
     spec: {template: {spec: {priorityClassName: high}}}
 `
-	for _, c := range corpusFolders {
+	for _, c := range raced() {
 		t.Run(strings.ReplaceAll(c.dir, "/", "_"), func(t *testing.T) {
 			fsys := listing(t, corpus(t, c.dir), "base")
 			text := overlay

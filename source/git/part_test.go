@@ -37,6 +37,9 @@ var servers = map[string]testbed.GitOptions{
 // everyWay runs f for each kind of server and each transport.
 func everyWay(t *testing.T, f func(t *testing.T, repo *testbed.Repository, url string, opts git.Options)) {
 	for name, server := range servers {
+		if testbed.Race && server.TipsOnly != server.NoProtocol2 {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			repo := testbed.GitWith(t, server)
 			for scheme, url := range map[string]string{"http": repo.URL(), "ssh": repo.SSHURL(), "git": repo.DaemonURL()} {
