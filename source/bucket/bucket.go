@@ -148,7 +148,7 @@ func (s *Source) fetch(ctx context.Context, known source.Revision) (*source.Snap
 		s.keep(all)
 		return s.snapshot(listing, all)
 	}
-	return nil, &TemporaryError{Err: moved}
+	return nil, &source.TemporaryError{Err: moved}
 }
 
 // add puts to what came before a failure what there is besides: another fetch may have brought it meanwhile.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
+	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
@@ -83,13 +84,13 @@ func (b *checkedBody) Read(p []byte) (int, error) {
 	case err == io.EOF:
 		for _, s := range b.sums {
 			if got := s.hash.Sum(nil); !bytes.Equal(got, s.want) {
-				return n, &TemporaryError{Err: fmt.Errorf("%w (%s): got %x, want %x", ErrCorrupt, s.name, got, s.want)}
+				return n, &source.TemporaryError{Err: fmt.Errorf("%w (%s): got %x, want %x", ErrCorrupt, s.name, got, s.want)}
 			}
 		}
 	case err != nil && b.ctx.Err() != nil:
 		err = b.ended()
 	case err != nil:
-		err = &TemporaryError{Err: b.secrets.Clean(err)}
+		err = &source.TemporaryError{Err: b.secrets.Clean(err)}
 	}
 	return n, err
 }

@@ -72,7 +72,7 @@ type CredentialRequest struct {
 
 // A CredentialFunc gives credentials when they are needed. Several goroutines may call it at once, but one Source asks once
 // at a time, and keeps what it was given. Its errors should tell no secret; those of the functions of this package do not.
-// They wrap [source.ErrUnauthorized] where somebody was refused, and a [*TemporaryError] where the same call may succeed
+// They wrap [source.ErrUnauthorized] where somebody was refused, and a [*source.TemporaryError] where the same call may succeed
 // later.
 type CredentialFunc func(context.Context, CredentialRequest) (Credential, error)
 
@@ -155,8 +155,8 @@ func notOfTheStore(err error) error {
 			continue
 		}
 		plain := errors.New(err.Error())
-		if temporary := new(TemporaryError); errors.As(err, &temporary) {
-			return &TemporaryError{Err: plain}
+		if temporary := new(source.TemporaryError); errors.As(err, &temporary) {
+			return &source.TemporaryError{Err: plain}
 		}
 		return plain
 	}

@@ -258,7 +258,7 @@ func TestErrorsOfCredentialFunctions(t *testing.T) {
 			if errors.Is(err, source.ErrUnauthorized) != (name == "no second one") || strings.Contains(err.Error(), "planted") {
 				t.Errorf("got %v", err)
 			}
-			if temporary := new(bucket.TemporaryError); errors.As(err, &temporary) {
+			if temporary := new(source.TemporaryError); errors.As(err, &temporary) {
 				t.Errorf("%v is not the store's", err)
 			}
 		})

@@ -185,7 +185,7 @@ func exchange(client *http.Client, request *http.Request) (status int, answer []
 		if wrapped := new(url.Error); errors.As(err, &wrapped) && !wrapped.Timeout() {
 			err = wrapped.Err
 		}
-		return 0, nil, &TemporaryError{Err: err}
+		return 0, nil, &source.TemporaryError{Err: err}
 	case len(answer) > maxAnswerBytes:
 		return 0, nil, fmt.Errorf("the answer has more than %d bytes", maxAnswerBytes)
 	}
@@ -194,7 +194,7 @@ func exchange(client *http.Client, request *http.Request) (status int, answer []
 
 func temporaryStatus(status int, err error) error {
 	if passing(status) {
-		return &TemporaryError{Err: err}
+		return &source.TemporaryError{Err: err}
 	}
 	return err
 }

@@ -92,7 +92,7 @@ func TestCredentialsFromAnInstance(t *testing.T) {
 			withEnvironment(t, map[string]string{"AWS_EC2_METADATA_SERVICE_ENDPOINT": instance(t, tt.other) + "/"})
 			checkCredential(t, bucket.FromInstance, wantRole(), tt.text)
 			_, err := bucket.FromInstance(t.Context(), bucket.CredentialRequest{})
-			temporary := new(bucket.TemporaryError)
+			temporary := new(source.TemporaryError)
 			if errors.Is(err, source.ErrUnauthorized) != (tt.want != nil) || errors.As(err, &temporary) != tt.temporary {
 				t.Errorf("got %v, want %v, temporary: %v", err, tt.want, tt.temporary)
 			}

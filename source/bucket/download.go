@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/bucket/internal/cache"
 )
 
@@ -103,6 +104,6 @@ func (s *Source) get(ctx context.Context, o Object, key cache.Key) (*cache.Body,
 		case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, cache.ErrLong):
 			err = fmt.Errorf("%d bytes are listed, and others come: %w", o.Size, err)
 		}
-		return nil, fmt.Errorf("key %q: %w", o.Key, &TemporaryError{Err: err})
+		return nil, fmt.Errorf("key %q: %w", o.Key, &source.TemporaryError{Err: err})
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"io"
 	"iter"
 	"time"
-
-	"github.com/gitopskit/gitopskit/source"
 )
 
 // A Driver reads one bucket of an object store; the one for S3 is made of [Options] by [New]. Several goroutines use it at
@@ -57,6 +55,3 @@ var ErrMoved = errors.New("objects kept changing while they were read")
 
 // ErrCorrupt says that content is not what its checksum says.
 var ErrCorrupt = errors.New("the content does not match its checksum")
-
-// A TemporaryError is [source.TemporaryError].
-type TemporaryError = source.TemporaryError

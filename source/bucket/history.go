@@ -93,7 +93,7 @@ func (s *Source) History(ctx context.Context, most int) ([]Change, error) {
 		}
 		return changes, nil
 	}
-	return nil, s.failed(ctx, "reading the history", &TemporaryError{Err: ErrMoved})
+	return nil, s.failed(ctx, "reading the history", &source.TemporaryError{Err: ErrMoved})
 }
 
 func (s *Source) history(ctx context.Context, most int) ([]Change, error) {

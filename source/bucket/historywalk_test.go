@@ -301,7 +301,7 @@ func TestHistoryListsAgainWhatWasRemovedForGood(t *testing.T) {
 		"History": func() error { _, err := h.source(t, nil).History(t.Context(), 0); return err }(),
 		"Fetch":   func() error { _, err := h.source(t, nil).Fetch(t.Context(), source.Revision{}); return err }(),
 	} {
-		if !errors.Is(err, bucket.ErrMoved) || !errors.As(err, new(*bucket.TemporaryError)) {
+		if !errors.Is(err, bucket.ErrMoved) || !errors.As(err, new(*source.TemporaryError)) {
 			t.Errorf("%s: got %v", what, err)
 		}
 	}

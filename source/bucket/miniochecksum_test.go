@@ -73,7 +73,7 @@ func TestContentIsHeldAgainstItsChecksum(t *testing.T) {
 			}
 			checkError(t, err, bucket.ErrCorrupt, `key "a"`)
 			checkError(t, err, bucket.ErrCorrupt, "("+tt.says)
-			if temporary := new(bucket.TemporaryError); !errors.As(err, &temporary) {
+			if temporary := new(source.TemporaryError); !errors.As(err, &temporary) {
 				t.Errorf("got %v, which is not temporary", err)
 			}
 		})

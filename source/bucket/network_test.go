@@ -70,7 +70,7 @@ func TestClientCertificates(t *testing.T) {
 				return
 			}
 			checkError(t, err, tt.want, tt.text)
-			if temporary := new(bucket.TemporaryError); errors.As(err, &temporary) && tt.want != nil {
+			if temporary := new(source.TemporaryError); errors.As(err, &temporary) && tt.want != nil {
 				t.Errorf("%v is temporary", err)
 			}
 		})

@@ -199,7 +199,7 @@ func TestErrorsOfRoles(t *testing.T) {
 			if strings.Contains(err.Error(), "planted") {
 				t.Errorf("a secret is in %v", err)
 			}
-			temporary := new(bucket.TemporaryError)
+			temporary := new(source.TemporaryError)
 			if errors.As(err, &temporary) != tt.temporary || tt.want != nil && !errors.Is(err, tt.want) ||
 				tt.want == nil && errors.Is(err, source.ErrUnauthorized) {
 				t.Errorf("got %v, want %v, temporary: %v", err, tt.want, tt.temporary)
@@ -230,7 +230,7 @@ func TestRolesAreAskedForByTheTransportOfTheStore(t *testing.T) {
 	service.status, service.body = 500, stsFailure("InternalFailure")
 	_, err := newSource(t, opts).Fetch(t.Context(), source.Revision{})
 	checkError(t, err, nil, "asking for credentials: AssumeRole of http://")
-	if temporary := new(bucket.TemporaryError); !errors.As(err, &temporary) || strings.Contains(err.Error(), "planted/session") {
+	if temporary := new(source.TemporaryError); !errors.As(err, &temporary) || strings.Contains(err.Error(), "planted/session") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -69,7 +69,7 @@ type callKey struct{}
 
 // temporary returns err with the time that the store asked for.
 func (c *call) temporary(err error) error {
-	return &TemporaryError{After: time.Duration(c.after.Load()), Err: err}
+	return &source.TemporaryError{After: time.Duration(c.after.Load()), Err: err}
 }
 
 // A persistentTransport sends a request again where the network or the server failed, bounds listings and ends silence:
