@@ -90,7 +90,7 @@ type keeper struct {
 	turn  chan struct{} // holds one token: who has it may use what follows
 	kept  *Credential
 	renew time.Time // when kept is too old; zero: when it is refused
-	rest  time.Time // until then nobody is asked, for what was given was too old already
+	rest  time.Time // until then no refusal is told: after the last one what was given was too old already
 }
 
 func newKeeper(ask CredentialFunc, request CredentialRequest, secrets *secret.Words) *keeper {
@@ -129,14 +129,15 @@ func (k *keeper) credential(ctx context.Context, refused *Credential) (Credentia
 	if err != nil {
 		return Credential{}, &credentialError{k.secrets.Clean(fmt.Errorf("asking for credentials: %w", notOfTheStore(err)))}
 	}
-	k.keep(c)
+	k.keep(c, request.Refused)
 	return c, nil
 }
 
 // restTime is how long who gives what has expired is left alone.
 const restTime = time.Second
 
-func (k *keeper) keep(c Credential) {
+// keep keeps what was given, be it to somebody whom the store had refused.
+func (k *keeper) keep(c Credential, refused bool) {
 	k.kept, k.renew, k.rest = &c, time.Time{}, time.Time{}
 	switch left := time.Until(c.Expires); {
 	case c.Expires.IsZero():
@@ -144,7 +145,9 @@ func (k *keeper) keep(c Credential) {
 		k.renew = c.Expires.Add(-min(early, left/5))
 	default:
 		k.renew = time.Now().Add(restTime)
-		k.rest = k.renew
+		if refused { // and only then, for it has to hear of a refusal
+			k.rest = k.renew
+		}
 	}
 }
 
