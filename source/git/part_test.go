@@ -41,6 +41,7 @@ func everyWay(t *testing.T, f func(t *testing.T, repo *testbed.Repository, url s
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			repo := testbed.GitWith(t, server)
 			for scheme, url := range map[string]string{"http": repo.URL(), "ssh": repo.SSHURL(), "git": repo.DaemonURL()} {
 				t.Run(scheme, func(t *testing.T) { f(t, repo, url, git.Options{KnownHosts: knownHost(repo)}) })

@@ -172,6 +172,7 @@ func TestVerifyByOpenPGP(t *testing.T) {
 func TestVerifyComesBeforeTheContent(t *testing.T) {
 	for name, server := range servers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newSignedRepo(t, server)
 			for branch, want := range map[string]error{
 				"main": nil, "unsigned": source.ErrUnsigned, "other": source.ErrUnknownKey, "changed": source.ErrBadSignature,

@@ -14,6 +14,7 @@ import (
 func TestVerifyOfATagWithPaths(t *testing.T) {
 	for name, server := range servers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newSignedRepo(t, server)
 			run(t, r.Repository, "repack", "-adfq")
 			shared := git.NewCache(git.CacheOptions{})
@@ -47,6 +48,7 @@ func TestVerifyOfATagWithPaths(t *testing.T) {
 func TestVerifyOfAnOldCommit(t *testing.T) {
 	for name, server := range servers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newSignedRepo(t, server)
 			for i := range 4 {
 				commit(t, r.Repository, map[string][]byte{"v": fmt.Append(nil, i)})
