@@ -14,6 +14,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/gitopskit/gitopskit/internal/testbed"
 	"github.com/gitopskit/gitopskit/source"
 )
 
@@ -198,7 +199,11 @@ func sameEverywhere(t testing.TB, fsys fs.FS, dir string) {
 
 // TestAllFileSystemsGiveTheSame builds grown trees from each.
 func TestAllFileSystemsGiveTheSame(t *testing.T) {
-	for seed := range uint64(60) {
+	seeds := uint64(60)
+	if testbed.Race {
+		seeds = 20
+	}
+	for seed := range seeds {
 		fsys, dir := growTree(choicesOf(seed))
 		sameEverywhere(t, fsys, dir)
 	}
