@@ -17,6 +17,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/internal/network"
 	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
@@ -194,7 +195,7 @@ func (d *s3) refused(c *call, answer minio.ErrorResponse) error {
 	case answer.Code == "RequestTimeTooSkewed":
 		return fmt.Errorf("%w: this machine's clock is more than 15 minutes off the server's: %s", source.ErrUnauthorized, said)
 	case answer.StatusCode == http.StatusProxyAuthRequired:
-		return errProxyAuth
+		return network.ErrProxyAuth
 	case refusedCredential(answer.Code):
 		return fmt.Errorf("%w: %s", source.ErrUnauthorized, said)
 	case answer.Code == "AuthorizationHeaderMalformed" || answer.StatusCode >= 300 && answer.StatusCode < 400:

@@ -13,6 +13,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/encrypt"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 
+	"github.com/gitopskit/gitopskit/source/internal/network"
 	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
@@ -22,7 +23,7 @@ func newS3(o Options) (*s3, error) {
 	if err != nil {
 		return nil, err
 	}
-	hidden := secret.New(append(o.proxySecrets(endpoint), o.SecretKey, o.SessionToken, o.AccessKey, string(o.CustomerKey))...)
+	hidden := secret.New(append(network.ProxySecrets(o.Proxy, endpoint), o.SecretKey, o.SessionToken, o.AccessKey, string(o.CustomerKey))...)
 	d := &s3{endpoint: *endpoint, bucket: o.Bucket, region: o.Region, anyETag: o.AnyETag, maxKeys: o.MaxKeys, secrets: hidden}
 	if len(o.CustomerKey) > 0 {
 		if d.encryption, err = encrypt.NewSSEC(o.CustomerKey); err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/signer"
 
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/internal/network"
 	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
@@ -182,7 +183,7 @@ func (o RoleOptions) ask(
 	client := r.Client
 	if client == nil {
 		transport := plainTransport()
-		transport.Proxy = environmentProxy
+		transport.Proxy = network.EnvironmentProxy
 		defer transport.CloseIdleConnections()
 		client = &http.Client{Transport: &promptTransport{transport}, Timeout: DefaultStallTimeout, CheckRedirect: stay}
 	}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/gitopskit/gitopskit/source"
-	"github.com/gitopskit/gitopskit/source/internal/retryafter"
+	"github.com/gitopskit/gitopskit/source/internal/network"
 	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
@@ -127,7 +127,7 @@ func (t *persistentTransport) judge(ctx context.Context, response *http.Response
 	if !passing(response.StatusCode) {
 		return 0, false
 	}
-	after, _ := retryafter.Parse(response.Header.Get("Retry-After"), time.Now())
+	after, _ := network.RetryAfter(response.Header.Get("Retry-After"), time.Now())
 	return after, true
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gitopskit/gitopskit/source/git/internal/transport"
+	"github.com/gitopskit/gitopskit/source/internal/network"
 )
 
 // helperURL names a program for git to run, such as ext::sh.
@@ -74,7 +75,7 @@ func (a *access) transport() (transport.Transport, error) { return transport.New
 func (a *access) to(u *url.URL, inURL *url.Userinfo) *access {
 	b := *a
 	b.url = *u
-	if !sameOrigin(&a.url, u) {
+	if !network.SameOrigin(&a.url, u) {
 		b.ClientCertificate, b.ClientKey = nil, nil
 		if !a.asks {
 			b.Credentials = nil
@@ -86,16 +87,4 @@ func (a *access) to(u *url.URL, inURL *url.Userinfo) *access {
 		b.Credentials = func(context.Context, transport.Request) (transport.Credential, error) { return c, nil }
 	}
 	return &b
-}
-
-// sameOrigin compares scheme, host and port.
-func sameOrigin(a, b *url.URL) bool {
-	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
-}
-
-func port(u *url.URL) string {
-	if u.Port() != "" {
-		return u.Port()
-	}
-	return map[string]string{"http": "80", "https": "443", "ssh": "22", "git": "9418"}[u.Scheme]
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gitopskit/gitopskit/source/git/internal/transport"
+	"github.com/gitopskit/gitopskit/source/internal/network"
 )
 
 // gitModuleURLs are what git submodule init makes of URLs in a clone of the parent.
@@ -99,7 +100,7 @@ func TestSameOrigin(t *testing.T) {
 		first, second, _ := strings.Cut(text, " ")
 		a, err := url.Parse(first)
 		b, wrong := url.Parse(second)
-		if err != nil || wrong != nil || sameOrigin(a, b) != want {
+		if err != nil || wrong != nil || network.SameOrigin(a, b) != want {
 			t.Errorf("%s: got %t", text, !want)
 		}
 	}
@@ -156,7 +157,7 @@ func FuzzModuleURLStaysOnItsHost(f *testing.F) {
 			}
 			for _, relative := range []string{"./" + given, "../" + given} {
 				got, credentials, err := moduleURL(parent, relative)
-				if err == nil && (!sameOrigin(parent, got) || got.User.String() != parent.User.String() || credentials != nil) {
+				if err == nil && (!network.SameOrigin(parent, got) || got.User.String() != parent.User.String() || credentials != nil) {
 					t.Errorf("%q of %s is %q", relative, at, got)
 				}
 			}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/gitopskit/gitopskit/source"
-	"github.com/gitopskit/gitopskit/source/internal/retryafter"
+	"github.com/gitopskit/gitopskit/source/internal/network"
 )
 
 const (
@@ -68,8 +68,8 @@ func (c *call) follow(location string) error {
 	if err := permitted(c.url, next); err != nil {
 		return fmt.Errorf("%s redirects: %w", show(c.url), err)
 	}
-	if !sameOrigin(c.url, next) {
-		if !c.leaves && !upgrade(c.url, next) {
+	if !network.SameOrigin(c.url, next) {
+		if !c.leaves && !network.IsUpgrade(c.url, next) {
 			return fmt.Errorf("%s redirects to %s, which is another origin: name that one if it is meant",
 				show(c.url), show(next))
 		}
@@ -120,7 +120,7 @@ func (f *fetcher) once(ctx context.Context, c *call) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", show(c.url), c.conceal(err))
 	}
-	if r := response.Request; r != nil && r.URL != nil && !sameOrigin(r.URL, c.url) {
+	if r := response.Request; r != nil && r.URL != nil && !network.SameOrigin(r.URL, c.url) {
 		_ = response.Body.Close()
 		return nil, errors.New("the client follows redirects to other origins by itself, and may not")
 	}
@@ -133,7 +133,7 @@ func again(response *http.Response, now time.Time) (time.Duration, bool) {
 	if code != http.StatusRequestEntityTooLarge && code != http.StatusTooManyRequests && code < 500 {
 		return 0, false
 	}
-	return retryafter.Parse(response.Header.Get("Retry-After"), now)
+	return network.RetryAfter(response.Header.Get("Retry-After"), now)
 }
 
 // permitted reports why one URL may not lead to another.
@@ -145,23 +145,6 @@ func permitted(from, to *url.URL) error {
 		return fmt.Errorf("%s is plain HTTP, and the server is asked over HTTPS", show(to))
 	}
 	return nil
-}
-
-func sameOrigin(a, b *url.URL) bool {
-	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
-}
-
-// upgrade is the step from HTTP to HTTPS, where both have their usual ports.
-func upgrade(from, to *url.URL) bool {
-	return from.Scheme == "http" && to.Scheme == "https" && port(from) == "80" && port(to) == "443" &&
-		strings.EqualFold(from.Hostname(), to.Hostname())
-}
-
-func port(u *url.URL) string {
-	if u.Port() != "" {
-		return u.Port()
-	}
-	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
 }
 
 // bare returns a URL without user and fragment. A user in it would become credentials, which the header is for.

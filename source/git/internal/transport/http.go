@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/gitopskit/gitopskit/source"
-	"github.com/gitopskit/gitopskit/source/internal/retryafter"
+	"github.com/gitopskit/gitopskit/source/internal/network"
 )
 
 // userAgent is what this client calls itself. Some servers answer only to names that start with git/.
@@ -35,7 +35,7 @@ func newHTTP(s *site) (*HTTP, error) {
 	if o := s.opts; o.RoundTripper != nil && (len(o.CA)+len(o.ClientCertificate)+len(o.ClientKey) > 0 || o.Proxy != "") {
 		return nil, errors.New("Options.Transport excludes CA, ClientCertificate, ClientKey and Proxy: it has its own")
 	}
-	config, err := s.tlsConfig()
+	config, err := network.TLS(s.opts.CA, s.opts.ClientCertificate, s.opts.ClientKey)
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +227,7 @@ func (s *Session) judge(response *http.Response, want string) error {
 		if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable {
 			err = fmt.Errorf("%w: %w", ErrBusy, err)
 		}
-		after, _ := retryafter.Parse(response.Header.Get("Retry-After"), time.Now())
+		after, _ := network.RetryAfter(response.Header.Get("Retry-After"), time.Now())
 		return &source.TemporaryError{After: after, Err: err}
 	default:
 		return errors.New(answer + said)

@@ -14,54 +14,9 @@ import (
 	"net/url"
 
 	"golang.org/x/net/proxy"
+
+	"github.com/gitopskit/gitopskit/source/internal/network"
 )
-
-// parseProxy returns nil for none and for the environment's. Its errors quote nothing: there may be a password.
-func parseProxy(raw string) (*url.URL, error) {
-	if raw == "" || raw == "none" {
-		return nil, nil
-	}
-	u, err := url.Parse(raw)
-	if err != nil {
-		return nil, errors.New("Options.Proxy is not a URL; user and password in it have to be percent-encoded")
-	}
-	switch u.Scheme {
-	case "http", "https", "socks5", "socks5h":
-		if u.Hostname() == "" {
-			return nil, errors.New("Options.Proxy has no host")
-		}
-		return u, nil
-	}
-	return nil, errors.New("Options.Proxy has to start with http://, https:// or socks5://, or be \"none\"")
-}
-
-// proxyOf is the Proxy function of an [http.Transport].
-func (s *site) proxyOf() func(*http.Request) (*url.URL, error) {
-	switch {
-	case s.proxy != nil:
-		return http.ProxyURL(s.proxy)
-	case s.opts.Proxy == "none":
-		return nil
-	}
-	return func(r *http.Request) (*url.URL, error) {
-		u, err := http.ProxyFromEnvironment(r)
-		if err != nil {
-			return nil, errors.New("the proxy that the environment names is not a URL") // err quotes it, with its password
-		}
-		return u, nil
-	}
-}
-
-// refusedByProxy judges a proxy's answer to CONNECT.
-func refusedByProxy(status int) error {
-	switch status {
-	case http.StatusOK:
-		return nil
-	case http.StatusProxyAuthRequired:
-		return errors.New("the proxy answers 407: it wants another user and password, which belong into Options.Proxy")
-	}
-	return fmt.Errorf("the proxy answers %d %s", status, http.StatusText(status))
-}
 
 // dial connects to an address, through the proxy where there is one. The connection closes when the watch ends.
 func (s *site) dial(w *watch, address string) (net.Conn, error) {
@@ -129,7 +84,7 @@ const maxProxyAnswer = 16 << 10
 // connect has an HTTP proxy open a tunnel.
 func (s *site) connect(w *watch, conn net.Conn, address string) (net.Conn, error) {
 	if s.proxy.Scheme == "https" {
-		config, err := s.tlsConfig()
+		config, err := network.TLS(s.opts.CA, s.opts.ClientCertificate, s.opts.ClientKey)
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +108,7 @@ func (s *site) connect(w *watch, conn net.Conn, address string) (net.Conn, error
 	if err != nil {
 		return nil, fmt.Errorf("reading the proxy's answer: %w", err)
 	}
-	if err := refusedByProxy(response.StatusCode); err != nil {
+	if err := network.RefusedByProxy(response.StatusCode); err != nil {
 		return nil, err
 	}
 	early, err := head.Peek(head.Buffered()) // the server may speak first, and at once

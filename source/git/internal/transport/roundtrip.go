@@ -3,42 +3,14 @@ package transport
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/internal/network"
 )
-
-// tlsConfig trusts what the options say, and shows the client's certificate.
-func (s *site) tlsConfig() (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if len(s.opts.CA) > 0 {
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			return nil, err
-		}
-		if !pool.AppendCertsFromPEM(s.opts.CA) {
-			return nil, errors.New("Options.CA has no PEM certificate")
-		}
-		config.RootCAs = pool
-	}
-	switch certificate, key := s.opts.ClientCertificate, s.opts.ClientKey; {
-	case len(certificate) == 0 && len(key) == 0:
-		return config, nil
-	case len(certificate) == 0 || len(key) == 0:
-		return nil, errors.New("Options.ClientCertificate and ClientKey belong together, and one is missing")
-	}
-	pair, err := tls.X509KeyPair(s.opts.ClientCertificate, s.opts.ClientKey)
-	if err != nil {
-		return nil, fmt.Errorf("Options.ClientCertificate with ClientKey: %w", err)
-	}
-	config.Certificates = []tls.Certificate{pair}
-	return config, nil
-}
 
 // roundTripper returns what sends the requests of one session, and what closes its connections.
 func (s *site) roundTripper(config *tls.Config) (http.RoundTripper, func()) {
@@ -63,10 +35,10 @@ func (s *site) transport(config *tls.Config) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
-		Proxy: s.proxyOf(), TLSClientConfig: config, Protocols: protocols,
+		Proxy: network.ProxyFunc(s.opts.Proxy, s.proxy), TLSClientConfig: config, Protocols: protocols,
 		MaxResponseHeaderBytes: maxHeaderBytes, ReadBufferSize: 64 << 10,
 		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
-			return refusedByProxy(r.StatusCode)
+			return network.RefusedByProxy(r.StatusCode)
 		},
 	}
 }
@@ -86,20 +58,7 @@ func (t *byOrigin) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // sameOrigin also allows the step from HTTP to HTTPS, where both have their usual ports.
 func sameOrigin(from, to *url.URL) bool {
-	switch {
-	case !strings.EqualFold(from.Hostname(), to.Hostname()):
-		return false
-	case from.Scheme == to.Scheme:
-		return webPort(from) == webPort(to)
-	}
-	return from.Scheme == "http" && to.Scheme == "https" && webPort(from) == "80" && webPort(to) == "443"
-}
-
-func webPort(u *url.URL) string {
-	if u.Port() != "" {
-		return u.Port()
-	}
-	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return network.SameOrigin(from, to) || network.IsUpgrade(from, to)
 }
 
 const maxRedirects = 10

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gitopskit/gitopskit/source"
+	"github.com/gitopskit/gitopskit/source/internal/network"
 	"github.com/gitopskit/gitopskit/source/internal/secret"
 )
 
@@ -113,23 +114,10 @@ func newSite(u *url.URL, opts Options) (*site, error) {
 	if opts.StallTimeout <= 0 {
 		opts.StallTimeout = DefaultStallTimeout
 	}
-	proxy, err := parseProxy(opts.Proxy)
-	s := &site{url: *u, opts: &opts, proxy: proxy, secrets: secret.New(proxySecrets(proxy, opts.Proxy, u)...)}
+	proxy, err := network.ParseProxy(opts.Proxy)
+	s := &site{url: *u, opts: &opts, proxy: proxy, secrets: secret.New(network.ProxySecrets(opts.Proxy, u)...)}
 	s.keeper = newKeeper(opts.Credentials, source.RedactURL(u.String()), s.secrets)
 	return s, err
-}
-
-// proxySecrets are what the URL of the proxy to a repository has that no error may tell, be it the option's or the
-// environment's.
-func proxySecrets(proxy *url.URL, option string, repository *url.URL) []string {
-	if option == "" {
-		proxy, _ = http.ProxyFromEnvironment(&http.Request{URL: repository}) // its error comes with the first request
-	}
-	if proxy == nil || proxy.User == nil {
-		return nil
-	}
-	password, _ := proxy.User.Password()
-	return []string{proxy.User.Username(), password, basic(proxy.User.Username(), password)}
 }
 
 func checkURL(u *url.URL) error {

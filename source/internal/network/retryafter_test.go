@@ -1,11 +1,11 @@
-package retryafter
+package network
 
 import (
 	"testing"
 	"time"
 )
 
-func TestParse(t *testing.T) {
+func TestRetryAfter(t *testing.T) {
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	for value, want := range map[string]struct {
 		after time.Duration
@@ -25,18 +25,18 @@ func TestParse(t *testing.T) {
 		"7 moons":                       {},
 		"0x10":                          {},
 	} {
-		if after, ok := Parse(value, now); after != want.after || ok != want.ok {
+		if after, ok := RetryAfter(value, now); after != want.after || ok != want.ok {
 			t.Errorf("%q: got %v and %v, want %v and %v", value, after, ok, want.after, want.ok)
 		}
 	}
 }
 
-func FuzzParse(f *testing.F) {
+func FuzzRetryAfter(f *testing.F) {
 	for _, value := range []string{"7", "-1", "99999999999999999999", "Sat, 01 Jan 2000 00:00:05 GMT", "Monday, 01-Jan-00 00:00:00 GMT"} {
 		f.Add(value, int64(0))
 	}
 	f.Fuzz(func(t *testing.T, value string, unix int64) {
-		after, ok := Parse(value, time.Unix(unix%(1<<40), 0))
+		after, ok := RetryAfter(value, time.Unix(unix%(1<<40), 0))
 		if after < 0 || after > longest || !ok && after != 0 {
 			t.Errorf("%q: got %v and %v", value, after, ok)
 		}

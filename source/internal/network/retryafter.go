@@ -1,5 +1,4 @@
-// Package retryafter reads what servers say about when to ask them again.
-package retryafter
+package network
 
 import (
 	"errors"
@@ -11,9 +10,9 @@ import (
 // longest is what a longer time, or a date further away, is taken for: 34 years.
 const longest = 1 << 30 * time.Second
 
-// Parse returns how long after now the value of a Retry-After header is: a number of seconds, or a date, of which one that
+// RetryAfter returns how long after now the value of a Retry-After header is: a number of seconds, or a date, of which one that
 // is over is now. It reports whether the value is one of both; otherwise the time is zero.
-func Parse(value string, now time.Time) (time.Duration, bool) {
+func RetryAfter(value string, now time.Time) (time.Duration, bool) {
 	seconds, err := strconv.ParseUint(value, 10, 64)
 	if err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(min(seconds, uint64(longest/time.Second))) * time.Second, true
