@@ -25,7 +25,7 @@ var rooms = map[string]struct {
 	"kustomize":         {nil, []string{"sigs.k8s.io/kustomize/api", "sigs.k8s.io/kustomize/kyaml", "k8s.io/apimachinery", "sigs.k8s.io/yaml", "go.yaml.in/yaml", "gopkg.in/evanphx/json-patch.v4"}, 206}, // 202
 	"apply":             {nil, []string{"k8s.io/client-go", "k8s.io/apimachinery", "sigs.k8s.io/cli-utils/pkg/kstatus/status"}, 114},                                                                      // 110
 	"reconcile":         {[]string{"source", "artifact", "apply"}, []string{"k8s.io/client-go/util/workqueue", "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, 117},                                 // 113
-	"reconcile/webhook": {nil, nil, 1}, // 1: itself
+	"reconcile/webhook": {nil, nil, 1},                                                                                                                                                                    // 1: itself
 }
 
 func TestPackagesImportWhatTheDesignAllows(t *testing.T) {
