@@ -7,12 +7,18 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"os"
 
 	"github.com/opencontainers/go-digest"
 )
 
-// Open is as in [Opener].
+// Open is as in [Opener]. No GC, by any process, removes the artifact before what
+// is returned is closed.
+//
+// What is returned is also an [io.Seeker] and an [io.ReaderAt], as who serves
+// parts of an artifact needs. Only what is read from the start to the end, in one
+// go, is verified, and then the last bytes of a damaged artifact are withheld.
+// What ReadAt reads is not, nor what Read does after Seek to anywhere but the
+// start, or back to where Read was.
 func (s *DirStore) Open(ctx context.Context, d digest.Digest) (io.ReadCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, in("open", string(d), err)
@@ -21,15 +27,15 @@ func (s *DirStore) Open(ctx context.Context, d digest.Digest) (io.ReadCloser, er
 	if err != nil {
 		return nil, in("open", string(d), err)
 	}
-	f, err := s.root.Open(dir + "/" + blobName)
+	f, info, err := s.hold(ctx, dir+"/"+blobName)
 	if err != nil {
 		return nil, in("open", string(d), orNotFound(err))
 	}
-	return &blob{meter: newMeter(ctx, f, unbounded, nil), file: f, want: d}, nil
+	return &blob{ctx: ctx, file: f, want: d, size: info.Size(), hash: newHash()}, nil
 }
 
-// Stat returns the Descriptor that was put with the artifact, or an ErrNotFound.
-// If it is damaged, or the blob's size is not what it says, that is an ErrDigest.
+// Stat is as in [Statter]. It notices a damaged Descriptor, and a blob of another
+// size, but does not read the blob.
 func (s *DirStore) Stat(ctx context.Context, d digest.Digest) (Descriptor, error) {
 	if err := ctx.Err(); err != nil {
 		return Descriptor{}, in("stat", string(d), err)
@@ -140,23 +146,3 @@ func orNotFound(err error) error {
 	}
 	return err
 }
-
-// A blob verifies itself while it is read.
-type blob struct {
-	*meter
-	file *os.File
-	want digest.Digest
-}
-
-func (b *blob) Read(p []byte) (int, error) {
-	n, err := b.meter.Read(p)
-	if err == io.EOF && b.digest() != b.want {
-		err = mismatchf("digest is %s", b.digest())
-	}
-	if err != nil && err != io.EOF {
-		err = in("open", string(b.want), err)
-	}
-	return n, err
-}
-
-func (b *blob) Close() error { return b.file.Close() }

@@ -22,8 +22,16 @@ var (
 	// ErrChanged means that a file changed while it was packed. Packing again
 	// may succeed.
 	ErrChanged = errors.New("changed while it was packed")
-	// ErrNotFound means that a store does not hold the artifact.
+	// ErrNotFound means that a store does not hold the artifact, or the name.
 	ErrNotFound = errors.New("not found")
+	// ErrTagged means that an artifact stays because a tag names it.
+	ErrTagged = errors.New("is tagged")
+	// ErrNoSpace means that the disk of a store, or its user's share of it, is
+	// full. What is stored is not harmed. The error is the system's too.
+	ErrNoSpace = errors.New("no space left in the store")
+	// ErrReadOnly means that a store's disk cannot be written to. What is stored
+	// can be read. The error is the system's too.
+	ErrReadOnly = errors.New("the store is read-only")
 )
 
 // An Error says what was being done, and to what, when Err happened. Every
@@ -31,10 +39,12 @@ var (
 // which are *fs.PathError as everywhere.
 type Error struct {
 	// Op is what was being done: "pack", "unpack", "open", or for a store "put",
-	// "open", "stat", "list", "delete", "open store".
+	// "open", "stat", "list", "delete", "tag", "resolve", "history", "list tags",
+	// "untag", "collect", "open store".
 	Op string
-	// Path is the entry's path in the tree or, for a store, the digest, and the
-	// folder for "open store". It is empty where the error is about the whole.
+	// Path is the entry's path in the tree or, for a store, the digest, the name
+	// that is tagged, or the folder for "open store". It is empty where the error
+	// is about the whole.
 	Path string
 	Err  error
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -14,8 +15,19 @@ import (
 type Store interface {
 	Putter
 	Opener
+	Statter
 	Deleter
 	Lister
+}
+
+// Tags are a store's names for artifacts. Its parts are interfaces of their own,
+// as those of Store.
+type Tags interface {
+	Tagger
+	Resolver
+	Historian
+	TagLister
+	Untagger
 }
 
 // A Putter takes artifacts.
@@ -39,10 +51,18 @@ type Opener interface {
 	Open(ctx context.Context, d digest.Digest) (io.ReadCloser, error)
 }
 
+// A Statter says what an artifact is without reading it.
+type Statter interface {
+	// Stat returns the Descriptor that was put with the artifact, or an
+	// ErrNotFound. If it is known to be damaged, that is an ErrDigest.
+	Stat(ctx context.Context, d digest.Digest) (Descriptor, error)
+}
+
 // A Deleter forgets artifacts.
 type Deleter interface {
 	// Delete removes the artifact. If it is not there, that is a success: two
-	// that collect garbage at once both get what they want.
+	// that collect garbage at once both get what they want. What a tag names is
+	// not removed: the error is ErrTagged.
 	Delete(ctx context.Context, d digest.Digest) error
 }
 
@@ -53,6 +73,61 @@ type Lister interface {
 	// the list goes on. An error with the zero Descriptor ends it. What is put
 	// or deleted meanwhile may or may not be in it.
 	List(ctx context.Context) iter.Seq2[Descriptor, error]
+}
+
+// A Tagged is an artifact under a name, at a time.
+type Tagged struct {
+	// Name is slash-separated, such as "apps/podinfo". Each element has letters,
+	// digits, '.', '_' and '-', and starts with a letter or digit. A name has at
+	// most 240 bytes, of which capital letters count twice.
+	Name string `json:"name"`
+	// Digest is the artifact's.
+	Digest digest.Digest `json:"digest"`
+	// Revision says what the artifact was made from, such as "main@sha1:855f77…".
+	// It is the caller's, may be empty, and has at most 1024 bytes of UTF-8.
+	Revision string `json:"revision,omitempty"`
+	// Time is when the artifact got the name, in UTC.
+	Time time.Time `json:"time"`
+}
+
+// A Tagger gives names to artifacts.
+type Tagger interface {
+	// Tag makes d the current artifact of the name. What the name meant before
+	// stays in its history, and to roll back is to tag an earlier artifact again.
+	// With what already is current, digest and revision, nothing changes. An
+	// artifact that is not in the store is an ErrNotFound, and an odd name or
+	// revision an ErrFormat.
+	Tag(ctx context.Context, name string, d digest.Digest, revision string) error
+}
+
+// A Resolver finds artifacts by name.
+type Resolver interface {
+	// Resolve returns the current artifact of the name, or an ErrNotFound.
+	Resolve(ctx context.Context, name string) (Tagged, error)
+}
+
+// A Historian knows what names meant before.
+type Historian interface {
+	// History yields what was tagged with the name, the current one first. How
+	// far back it goes is bounded, and earlier artifacts may be gone from the
+	// store. An error with the zero Tagged ends it: an ErrNotFound if there is no
+	// such name.
+	History(ctx context.Context, name string) iter.Seq2[Tagged, error]
+}
+
+// A TagLister says which names there are.
+type TagLister interface {
+	// Tags yields the current artifact of every name, sorted by name. With a
+	// damaged tag comes an error: of the Tagged then only Name is set, and the
+	// list goes on. An error with the zero Tagged ends it.
+	Tags(ctx context.Context) iter.Seq2[Tagged, error]
+}
+
+// An Untagger forgets names.
+type Untagger interface {
+	// Untag removes the name and its history, and no artifact. If there is no
+	// such name, that is a success.
+	Untag(ctx context.Context, name string) error
 }
 
 // A Creator is a Putter that can also take an artifact whose Descriptor is known

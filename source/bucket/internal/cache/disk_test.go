@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gitopskit/gitopskit/source/internal/flock"
+	"github.com/gitopskit/gitopskit/internal/flock"
 )
 
 // fillDisk is a process that may not write files of more than 10,000 bytes.

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gitopskit/gitopskit/source/internal/flock"
+	"github.com/gitopskit/gitopskit/internal/flock"
 )
 
 const (

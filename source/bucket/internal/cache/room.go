@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gitopskit/gitopskit/source/internal/flock"
+	"github.com/gitopskit/gitopskit/internal/flock"
 )
 
 const (

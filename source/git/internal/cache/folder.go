@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gitopskit/gitopskit/source/internal/flock"
+	"github.com/gitopskit/gitopskit/internal/flock"
 )
 
 // Folder returns the cache in a folder, which any number of processes may share, and which is made where it is not there

@@ -9,3 +9,6 @@ const Works = false
 
 // Try has no lock over processes to offer, and says that it is free.
 func Try(*os.File) (bool, error) { return true, nil }
+
+// TryShared has none to offer either.
+func TryShared(*os.File) (bool, error) { return true, nil }

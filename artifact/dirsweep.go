@@ -1,0 +1,64 @@
+package artifact
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gitopskit/gitopskit/internal/flock"
+)
+
+// sweep removes what killed processes left under tmp. It needs the store's lock.
+func (s *DirStore) sweep() error {
+	temps, err := fs.ReadDir(s.root.FS(), tempDir)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, temp := range temps {
+		if s.abandoned(temp.Name()) {
+			errs = append(errs, s.root.RemoveAll(tempDir+"/"+temp.Name()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// abandoned reports whether nobody will miss what has this name under tmp. Tags
+// are written under the lock, and so by nobody now. What is put is locked as long
+// as its process lives. What was deleted may be removed by two.
+func (s *DirStore) abandoned(name string) bool {
+	switch {
+	case !flock.Works:
+	case strings.HasPrefix(name, trashKind), strings.HasPrefix(name, tagKind):
+		return true
+	case strings.HasPrefix(name, putKind):
+		used, err := s.inUse(tempDir + "/" + name + "/" + blobName)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			return !used
+		}
+	}
+	return s.lastWritten(tempDir + "/" + name).Before(time.Now().Add(-s.opts.TempAge))
+}
+
+// lastWritten returns when name, or what is in it if it is a folder, was last
+// written. A long Put writes to its blob all the while, but to its folder only
+// at first.
+func (s *DirStore) lastWritten(name string) time.Time {
+	names := []string{name}
+	inside, _ := fs.ReadDir(s.root.FS(), name) // none if it is no folder, or gone
+	for _, entry := range inside {
+		names = append(names, name+"/"+entry.Name())
+	}
+	var times []time.Time
+	for _, name := range names {
+		if info, err := s.root.Lstat(name); err == nil {
+			times = append(times, info.ModTime())
+		}
+	}
+	if len(times) == 0 {
+		return time.Now() // gone
+	}
+	return slices.MaxFunc(times, time.Time.Compare)
+}
