@@ -145,7 +145,10 @@ func (s *DirStore) Tags(ctx context.Context) iter.Seq2[Tagged, error] {
 func (s *DirStore) tagFiles(ctx context.Context) iter.Seq2[tagFile, error] {
 	return func(yield func(tagFile, error) bool) {
 		entries, err := fs.ReadDir(s.root.FS(), tagsDir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a read-only store may be without
+		if errors.Is(err, fs.ErrNotExist) { // as may be in a read-only store
+			err = nil
+		}
+		if err = cmp.Or(ctx.Err(), err); err != nil {
 			yield(tagFile{}, err)
 			return
 		}
@@ -155,7 +158,7 @@ func (s *DirStore) tagFiles(ctx context.Context) iter.Seq2[tagFile, error] {
 				names = append(names, name)
 			}
 		}
-		slices.SortFunc(names, cmp.Compare[string])
+		slices.Sort(names)
 		for _, name := range names {
 			f, err := s.findTag(ctx, name)
 			if ctx.Err() != nil {
