@@ -1,16 +1,12 @@
 package artifact_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -19,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gitopskit/gitopskit/artifact"
+	"github.com/gitopskit/gitopskit/internal/flock"
 )
 
 func TestDirStoreNoticesAndMendsDamage(t *testing.T) {
@@ -111,44 +108,79 @@ func TestDirStoreIgnoresWhatIsNotIts(t *testing.T) {
 	}
 }
 
-func TestDirRemovesOldLeftovers(t *testing.T) {
+// TestDirRemovesLeftovers wants what is of a killed process gone at once, what is
+// still locked to stay however old it is, and what nobody knows to grow old first.
+func TestDirRemovesLeftovers(t *testing.T) {
+	if !flock.Works {
+		t.Skip("the system has no flock")
+	}
 	dir := t.TempDir()
-	tmp := filepath.Join(dir, "tmp")
-	half, d := pack(t, sample(), artifact.PackOptions{})
+	store, tmp := dirStore(t, dir), filepath.Join(dir, "tmp")
+	half := file(noise(1000))
 	old, young := time.Now().Add(-2*time.Hour), time.Now().Add(-time.Minute)
 	leftovers := []struct {
 		name         string
+		files        fstest.MapFS
 		folder, blob time.Time
 		swept        bool
 	}{
-		{"KILLED", old, old, true},
-		{"BUSY", old, young, false}, // still writing to its blob
-		{"NEW", young, young, false},
+		{"put-KILLED", fstest.MapFS{"blob": half}, young, young, true},
+		{"put-KILLEDLATER", fstest.MapFS{"blob": half, "descriptor.json": half}, young, young, true},
+		{"put-KILLEDEARLIER", nil, young, young, true},
+		{"put-BUSY", fstest.MapFS{"blob": half}, old, old, false},
+		{"gone-KILLED", fstest.MapFS{"blob": half, "descriptor.json": half}, young, young, true},
+		{"OLD", fstest.MapFS{"blob": half}, old, old, true},
+		{"WRITTEN", fstest.MapFS{"blob": half}, old, young, false},
+		{"NEW", nil, young, young, false},
 	}
 	for _, l := range leftovers {
 		at := filepath.Join(tmp, l.name)
-		writeTree(t, at, fstest.MapFS{"blob": file(string(half[:len(half)/2]))}, 0o600, 0o700)
-		if err := errors.Join(os.Chtimes(at+"/blob", l.blob, l.blob), os.Chtimes(at, l.folder, l.folder)); err != nil {
+		err := os.Mkdir(at, 0o700)
+		writeTree(t, at, l.files, 0o600, 0o700)
+		if l.files != nil {
+			err = errors.Join(err, os.Chtimes(at+"/blob", l.blob, l.blob))
+		}
+		if err = errors.Join(err, os.Chtimes(at, l.folder, l.folder)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	store := dirStore(t, dir)
-	for _, l := range leftovers {
-		if _, err := os.Stat(filepath.Join(tmp, l.name)); errors.Is(err, fs.ErrNotExist) != l.swept {
-			t.Errorf("%s: %v", l.name, err)
+	if err := os.WriteFile(filepath.Join(tmp, "tag-KILLED"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	busy, err := os.Open(filepath.Join(tmp, "put-BUSY", "blob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if locked, err := flock.TryShared(busy); !locked {
+		t.Fatal(err)
+	}
+	check := func(how string, swept func(name string, is bool) bool) {
+		t.Helper()
+		for _, l := range leftovers {
+			if _, err := os.Stat(filepath.Join(tmp, l.name)); errors.Is(err, fs.ErrNotExist) != swept(l.name, l.swept) {
+				t.Errorf("%s, %s: %v", how, l.name, err)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(tmp, "tag-KILLED")); err == nil {
+			t.Errorf("%s, tag-KILLED was left", how)
 		}
 	}
-	if got := list(t, store); len(got) > 0 {
-		t.Errorf("half of %s is in the store", d.Digest)
+	again := dirStore(t, dir)
+	check("opened", func(_ string, is bool) bool { return is })
+	if got := list(t, again); len(got) > 0 {
+		t.Errorf("%+v is in the store", got)
 	}
+	busy.Close()
+	if _, err := store.GC(t.Context(), artifact.Keep{}); err != nil {
+		t.Error(err)
+	}
+	check("collected", func(name string, is bool) bool { return is || name == "put-BUSY" })
 	short, err := artifact.Dir(dir, artifact.DirOptions{TempAge: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer short.Close()
-	if left, _ := os.ReadDir(tmp); len(left) > 0 {
-		t.Errorf("%v was left after a second", left)
-	}
+	check("after a second", func(string, bool) bool { return true })
 }
 
 // TestDirStoreIsForManyAtOnce has several stores in one folder, as several
@@ -187,67 +219,4 @@ func TestDirStoreIsForManyAtOnce(t *testing.T) {
 	if left, _ := os.ReadDir(filepath.Join(dir, "tmp")); len(left) > 0 {
 		t.Errorf("%v was left under tmp", left)
 	}
-}
-
-// TestDirStoreSurvivesKills kills a process that puts and deletes without end,
-// and wants after each kill that all that is listed is whole.
-func TestDirStoreSurvivesKills(t *testing.T) {
-	if dir := os.Getenv("ARTIFACT_TEST_KILLED"); dir != "" {
-		putForever(t, dir)
-	}
-	dir, listed := t.TempDir(), 0
-	for range 8 {
-		killAfter(t, dir, 1+rand.N(12), rand.N(5*time.Millisecond))
-		store := dirStore(t, dir)
-		for _, d := range list(t, store) {
-			listed++
-			if _, err := fetch(t, store, d); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	if listed == 0 {
-		t.Error("nothing was ever put")
-	}
-}
-
-// putForever prints a line for each artifact that it put.
-func putForever(t *testing.T, dir string) {
-	store := dirStore(t, dir)
-	for i := 0; ; i++ {
-		d, err := artifact.PackTo(t.Context(), store, numbered(i%20), artifact.PackOptions{})
-		if err == nil && i%3 == 2 {
-			err = store.Delete(t.Context(), d.Digest)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Println("put", d.Digest)
-	}
-}
-
-// killAfter runs putForever in a process of its own and kills it somewhere in
-// what follows the given number of lines.
-func killAfter(t *testing.T, dir string, lines int, more time.Duration) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestDirStoreSurvivesKills$")
-	cmd.Env = append(os.Environ(), "ARTIFACT_TEST_KILLED="+dir)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	scanner := bufio.NewScanner(out)
-	for ; lines > 0 && scanner.Scan(); lines-- {
-	}
-	if lines > 0 {
-		t.Fatalf("ended before it was killed: %v, %s", cmd.Wait(), scanner.Text())
-	}
-	time.Sleep(more)
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait() // "signal: killed"
 }

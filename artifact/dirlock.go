@@ -64,7 +64,7 @@ func (s *DirStore) unlock(f *os.File) {
 // await tries until this open file has the lock. The system could wait itself,
 // but not end with ctx.
 func await(ctx context.Context, f *os.File, try func(*os.File) (bool, error)) error {
-	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
+	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 2*time.Millisecond) {
 		locked, err := try(f)
 		if err != nil {
 			return fmt.Errorf("lock %s: %w", f.Name(), err)
