@@ -35,7 +35,7 @@ const (
 // tagged returns the history as the API has it.
 func (f tagFile) tagged(i int) Tagged {
 	e := f.History[i]
-	return Tagged{Name: f.Name, Digest: e.Digest, Revision: e.Revision, Time: e.Time}
+	return Tagged{Name: f.Name, Digest: e.Digest, Revision: e.Revision, Time: e.Time.UTC()}
 }
 
 func (f tagFile) encode() ([]byte, error) {
