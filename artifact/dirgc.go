@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/gitopskit/gitopskit/internal/flock"
 )
 
 // Keep says what GC leaves in a store. Each rule keeps what it names, whatever
@@ -82,18 +84,13 @@ func (s *DirStore) collect(ctx context.Context, keep Keep, c *Collected) (trash 
 		if err = ctx.Err(); err != nil {
 			break
 		}
-		used, busyErr := s.inUse(h.dir + "/" + blobName)
-		if busyErr != nil && !errors.Is(busyErr, fs.ErrNotExist) { // as in a damaged one
-			err = busyErr
+		var temp string
+		if temp, err = s.remove(h); err != nil {
 			break
 		}
-		if used {
+		if temp == "" {
 			c.InUse = append(c.InUse, h.digest)
 			continue
-		}
-		temp, discardErr := s.discard(h.dir)
-		if err = discardErr; err != nil {
-			break
 		}
 		trash = append(trash, temp)
 		c.Digests, c.Bytes = append(c.Digests, h.digest), c.Bytes+h.size
@@ -102,6 +99,23 @@ func (s *DirStore) collect(ctx context.Context, keep Keep, c *Collected) (trash 
 		err = errors.Join(err, syncDir(s.root, storeDir))
 	}
 	return trash, err
+}
+
+// remove discards an artifact unless it is in use. Without a blob, as a damaged
+// one may be, it is not.
+func (s *DirStore) remove(h holding) (trash string, err error) {
+	if flock.Works {
+		release, err := s.claim(h.dir + "/" + blobName)
+		switch {
+		case err == nil && release == nil:
+			return "", nil
+		case err == nil:
+			defer release() // and not before the artifact has lost its name
+		case !errors.Is(err, fs.ErrNotExist):
+			return "", err
+		}
+	}
+	return s.discard(h.dir)
 }
 
 // A holding is an artifact, sound or not, as GC sees it.

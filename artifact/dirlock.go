@@ -80,20 +80,23 @@ func await(ctx context.Context, f *os.File, try func(*os.File) (bool, error)) er
 	}
 }
 
-// inUse reports whether somebody has the blob at path open, to read it or to put
-// it. It is asked under the store's lock. What is opened later finds the blob
-// gone, if it then is.
-func (s *DirStore) inUse(path string) (bool, error) {
+// claim takes the blob at path from all who would open it, until release, by when
+// it should be gone: they then find that it is. It returns nil if somebody has it
+// open, to read it or to put it. It is for who has the store's lock.
+func (s *DirStore) claim(path string) (release func(), err error) {
 	f, err := s.root.OpenFile(path, os.O_RDWR, 0) // network file systems lock alone only what may be written
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	defer f.Close()
 	free, err := flock.Try(f)
 	if err != nil {
-		return false, fmt.Errorf("lock %s: %w", path, err)
+		err = fmt.Errorf("lock %s: %w", path, err)
 	}
-	return !free, nil
+	if err != nil || !free {
+		f.Close()
+		return nil, err
+	}
+	return func() { f.Close() }, nil
 }
 
 // hold opens the blob at path so that it is in use until the file is closed. It

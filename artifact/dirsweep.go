@@ -34,9 +34,12 @@ func (s *DirStore) abandoned(name string) bool {
 	case strings.HasPrefix(name, trashKind), strings.HasPrefix(name, tagKind):
 		return true
 	case strings.HasPrefix(name, putKind):
-		used, err := s.inUse(tempDir + "/" + name + "/" + blobName)
+		release, err := s.claim(tempDir + "/" + name + "/" + blobName)
+		if release != nil {
+			release()
+		}
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
-			return !used
+			return err != nil || release != nil
 		}
 	}
 	return s.lastWritten(tempDir + "/" + name).Before(time.Now().Add(-s.opts.TempAge))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"hash"
 	"io"
-	"math"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -86,6 +85,3 @@ func (g *gauge) Write(p []byte) (int, error) {
 }
 
 func (g *gauge) digest() digest.Digest { return digestOf(g.hash) }
-
-// unbounded is for a meter that only counts and hashes.
-const unbounded = math.MaxInt64
