@@ -52,7 +52,10 @@ func TestStoredBlobIsAReaderLikeAnother(t *testing.T) {
 func TestStoredBlobWithholdsTheEndOfDamage(t *testing.T) {
 	data, d := pack(t, sample(), artifact.PackOptions{})
 	for name, bad := range map[string][]byte{
-		"first byte": flipped(data, 0, 1), "last byte": flipped(data, len(data)-1, 1), "cut": data[:len(data)-1], "longer": append(bytes.Clone(data), 0),
+		"first byte": flipped(data, 0, 1),
+		"last byte":  flipped(data, len(data)-1, 1),
+		"cut":        data[:len(data)-1],
+		"longer":     append(bytes.Clone(data), 0),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := openStored(t, t.Context(), data, d, bad)

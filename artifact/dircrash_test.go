@@ -184,7 +184,7 @@ func TestDirRemovesLeftovers(t *testing.T) {
 }
 
 // TestDirStoreIsForManyAtOnce has several stores in one folder, as several
-// processes would, put, read, list and delete the same artifacts.
+// processes would, put, read, list, delete and collect the same artifacts.
 func TestDirStoreIsForManyAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	var arts [2]struct {
@@ -210,6 +210,11 @@ func TestDirStoreIsForManyAtOnce(t *testing.T) {
 				if worker == 0 {
 					if err := store.Delete(t.Context(), a.d.Digest); err != nil {
 						t.Errorf("delete: %v", err)
+					}
+				}
+				if worker == 1 {
+					if _, err := store.GC(t.Context(), artifact.Keep{Younger: -1}); err != nil {
+						t.Errorf("collect: %v", err)
 					}
 				}
 			}

@@ -183,6 +183,42 @@ func TestGCKeepsWhatIsRead(t *testing.T) {
 	}
 }
 
+// TestOpenWaitsForGCAndFindsNothing opens between GC's look at who reads and its
+// removal.
+func TestOpenWaitsForGCAndFindsNothing(t *testing.T) {
+	if !flock.Works {
+		t.Skip("the system has no flock")
+	}
+	dir := t.TempDir()
+	digests, store := aged(t, dir, 1), dirStore(t, dir)
+	at := filepath.Join(dir, "sha256", digests[0].Encoded())
+	claimed, err := os.OpenFile(filepath.Join(at, "blob"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if free, err := flock.Try(claimed); !free {
+		t.Fatalf("somebody has it: %v", err)
+	}
+	opened := make(chan error)
+	go func() {
+		r, err := store.Open(t.Context(), digests[0])
+		if err == nil {
+			r.Close()
+		}
+		opened <- err
+	}()
+	time.Sleep(20 * time.Millisecond)
+	select {
+	case err := <-opened:
+		t.Fatalf("Open did not wait: %v", err)
+	default:
+	}
+	if err := errors.Join(os.Rename(at, filepath.Join(dir, "tmp", "gone-X")), claimed.Close()); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, <-opened, artifact.ErrNotFound, string(digests[0]))
+}
+
 // TestGCLeavesWhatIsBeingPut collects in the midst of a Put, as another process.
 func TestGCLeavesWhatIsBeingPut(t *testing.T) {
 	dir := t.TempDir()

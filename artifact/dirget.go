@@ -12,7 +12,8 @@ import (
 )
 
 // Open is as in [Opener]. No GC, by any process, removes the artifact before what
-// is returned is closed.
+// is returned is closed, unless it is put again meanwhile: what was opened can then
+// be read on all the same.
 //
 // What is returned is also an [io.Seeker] and an [io.ReaderAt], as who serves
 // parts of an artifact needs. Only what is read from the start to the end, in one

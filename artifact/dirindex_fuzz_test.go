@@ -71,7 +71,8 @@ func FuzzTagFile(f *testing.F) {
 			history = append(history, tag)
 		}
 		for tag, tagsErr := range store.Tags(t.Context()) {
-			if (tagsErr == nil) != (err == nil) || tag.Name != "app" || len(history) == 0 || err == nil && (tag != got || tag != history[0]) {
+			agree := tag.Name == "app" && len(history) > 0 && (tagsErr == nil) == (err == nil)
+			if !agree || err == nil && (tag != got || tag != history[0]) {
 				t.Fatalf("Resolve gives %+v, %v; Tags %+v, %v; History %+v", got, err, tag, tagsErr, history)
 			}
 		}
@@ -92,7 +93,9 @@ func FuzzStoredDescriptor(f *testing.F) {
 	store, dir, stored := indexed(f)
 	d := stored[0]
 	at := filepath.Join(dir, "sha256", d.Digest.Encoded(), "descriptor.json")
-	for _, other := range append(stored, artifact.Descriptor{Digest: d.Digest, Size: -1}, artifact.Descriptor{Digest: d.Digest, Size: d.Size, MediaType: "x"}) {
+	negative, odd := d, d
+	negative.Size, odd.MediaType = -1, "x"
+	for _, other := range append(stored, negative, odd) {
 		data, err := json.Marshal(other)
 		if err != nil {
 			f.Fatal(err)
@@ -113,7 +116,10 @@ func FuzzStoredDescriptor(f *testing.F) {
 			t.Fatalf("Stat believes %+v of %+v", got, d)
 		}
 		for listed, listErr := range store.List(t.Context()) {
-			if listed.Digest == d.Digest && ((listErr == nil) != (err == nil) || err == nil && listed != got) {
+			if listed.Digest != d.Digest {
+				continue
+			}
+			if (listErr == nil) != (err == nil) || err == nil && listed != got {
 				t.Fatalf("Stat gives %+v, %v; List %+v, %v", got, err, listed, listErr)
 			}
 		}
@@ -124,7 +130,7 @@ func FuzzStoredDescriptor(f *testing.F) {
 // no other name has and that every file system can have.
 func FuzzTagName(f *testing.F) {
 	store, dir, stored := indexed(f)
-	for _, name := range []string{"apps/podinfo", "Apps", "feature/ABC-1", "../x", "a+b", "a!b", "a.json", "ü", strings.Repeat("X", 120)} {
+	for _, name := range []string{"apps/podinfo", "feature/ABC-1", "../x", "a+b", "a!b", "a.json", "ü", strings.Repeat("X", 120)} {
 		f.Add(name)
 	}
 	if err := store.Untag(f.Context(), "app"); err != nil {

@@ -29,8 +29,10 @@ func (s *DirStore) Create(ctx context.Context, write func(w io.Writer) (Descript
 	return s.create(ctx, "", write)
 }
 
+type writeFunc = func(w io.Writer) (Descriptor, error)
+
 // create knows the digest, if Put told it, for errors before there is anything.
-func (s *DirStore) create(ctx context.Context, known string, write func(w io.Writer) (Descriptor, error)) (_ Descriptor, err error) {
+func (s *DirStore) create(ctx context.Context, known string, write writeFunc) (_ Descriptor, err error) {
 	t, err := s.newTemp(ctx)
 	if err != nil {
 		return Descriptor{}, stored("put", known, err)
