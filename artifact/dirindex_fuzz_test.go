@@ -130,7 +130,7 @@ func FuzzStoredDescriptor(f *testing.F) {
 // no other name has and that every file system can have.
 func FuzzTagName(f *testing.F) {
 	store, dir, stored := indexed(f)
-	for _, name := range []string{"apps/podinfo", "feature/ABC-1", "../x", "a+b", "a!b", "a.json", "ü", strings.Repeat("X", 120)} {
+	for _, name := range []string{"apps/podinfo", "feature/ABC-1", "../x", "a+b", "a!b", "ü", strings.Repeat("X", 120)} {
 		f.Add(name)
 	}
 	if err := store.Untag(f.Context(), "app"); err != nil {

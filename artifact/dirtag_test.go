@@ -107,14 +107,15 @@ func TestTagReadsTheLongestHistory(t *testing.T) {
 	a := putNumbered(t, store, 0)
 	tagAs(t, store, "app", a, "")
 	at := filepath.Join(dir, "tags", "app.json")
-	entry := fmt.Sprintf(`{"digest":"%s","revision":"%s","time":"2026-01-02T03:04:05.123456789Z"}`, a, strings.Repeat(`\u003c`, 1024))
+	revision := strings.Repeat(`\u003c`, 1024)
+	entry := fmt.Sprintf(`{"digest":"%s","revision":"%s","time":"2026-01-02T03:04:05.123456789Z"}`, a, revision)
 	line := `{"name":"app","history":[` + strings.Repeat(entry+",", 1023) + entry + "]}"
 	if err := os.WriteFile(at, []byte(line+"\n"+string(digest.FromString(line))+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	tagAs(t, store, "app", a, "one more")
-	if got := tagLines(store.History(t.Context(), "app"), a); len(got) != 1024 || got[0] != "app 0 one more" {
-		t.Errorf("%d entries, the newest %.50q", len(got), got[0])
+	lines := tagLines(store.History(t.Context(), "app"), a)
+	if want := "app 0 " + strings.Repeat("<", 1024); len(lines) != 1024 || lines[1023] != want {
+		t.Errorf("%d entries, the last %.50q", len(lines), lines[len(lines)-1])
 	}
 }
 

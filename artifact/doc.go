@@ -56,8 +56,8 @@
 // method ([Putter], [Opener], [Deleter], [Lister]), so that a consumer's own may
 // be as small as what is used of it. [Dir] is a store in a folder, safe against
 // a kill at any point and against several processes at once. [PackTo] packs into
-// a store without holding the artifact in memory. There is no garbage
-// collection: the consumer knows what is in use, lists the rest and deletes it.
+// a store without holding the artifact in memory. A store's [Tags] are names with
+// a history, and [DirStore.GC] removes what no tag, no age and no reader keeps.
 //
 // # What it never does
 //

@@ -114,7 +114,7 @@ func tagFileName(name string) (string, error) {
 }
 
 func oddTag(name string) error {
-	return malformedf("name %.300q: between slashes, it has letters, digits, '.', '_' and '-', the first a letter or digit", name)
+	return malformedf("name %.300q: between slashes are letters, digits, '.', '_' and '-', first a letter or digit", name)
 }
 
 // tagNameOf is the inverse of tagFileName. What is no tag's file is not ok.
