@@ -108,7 +108,8 @@ func (s *DirStore) hold(ctx context.Context, path string) (*os.File, os.FileInfo
 			return nil, nil, err
 		}
 		// Without locks there is no collecting, and so no harm.
-		if err := await(ctx, f, flock.TryShared); ctx.Err() != nil {
+		_ = await(ctx, f, flock.TryShared)
+		if err := ctx.Err(); err != nil {
 			f.Close()
 			return nil, nil, err
 		}

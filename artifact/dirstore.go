@@ -213,11 +213,15 @@ func syncDir(root *os.Root, name string) error {
 
 // stored is in for what a disk may have refused.
 func stored(op, path string, err error) error {
+	var fault error
 	switch {
 	case isFull(err):
-		err = fmt.Errorf("%w: %w", ErrNoSpace, err)
+		fault = ErrNoSpace
 	case isReadOnly(err):
-		err = fmt.Errorf("%w: %w", ErrReadOnly, err)
+		fault = ErrReadOnly
 	}
-	return in(op, path, err)
+	if fault == nil || errors.Is(err, fault) {
+		return in(op, path, err)
+	}
+	return &Error{Op: op, Path: path, Err: fmt.Errorf("%w: %w", fault, err)}
 }
