@@ -175,8 +175,8 @@ func (d *download) into(to artifact.Putter) (artifact.Descriptor, error) {
 		_, err = io.Copy(io.Discard, r)
 		d.measured = err == nil
 	}
-	if err != nil && d.err != nil && d.err != io.EOF {
-		err = d.err // rather than what to makes of it
+	if d.err != nil && d.err != io.EOF {
+		err = d.err // rather than what to makes of it, if anything
 	}
 	return got, err
 }

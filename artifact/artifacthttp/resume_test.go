@@ -1,6 +1,7 @@
 package artifacthttp_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -61,11 +62,10 @@ func TestFetchResumesAtAnyByte(t *testing.T) {
 	url := serve(t, cuts) + "/" + string(s.Digest)
 	for at := range s.Size + 1 {
 		cuts.after, cuts.requests = []int64{at}, nil
-		to := emptyStore(t)
-		if _, err := hasty().Fetch(t.Context(), url, only(s.Digest), to); err != nil {
-			t.Fatalf("cut at %d: %v", at, err)
+		to := &memory{}
+		if _, err := hasty().Fetch(t.Context(), url, only(s.Digest), to); err != nil || !bytes.Equal(to.data, s.data) {
+			t.Fatalf("cut at %d: %v, and %d bytes", at, err, len(to.data))
 		}
-		holds(t, to, s.Digest, s.data)
 		if at == s.Size {
 			if len(cuts.requests) != 1 {
 				t.Errorf("not cut: %d requests", len(cuts.requests))

@@ -156,6 +156,21 @@ func holds(t testing.TB, store artifact.Opener, d digest.Digest, data []byte) {
 	}
 }
 
+// A memory is a Putter that keeps the last artifact, and that syncs no disk.
+type memory struct{ data []byte }
+
+func (m *memory) Put(_ context.Context, r io.Reader, want artifact.Descriptor) error {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if int64(len(data)) != want.Size || digest.FromBytes(data) != want.Digest {
+		return artifact.ErrDigest
+	}
+	m.data = data
+	return nil
+}
+
 // isEmpty fails the test if the store has an artifact.
 func isEmpty(t testing.TB, store artifact.Lister) {
 	t.Helper()

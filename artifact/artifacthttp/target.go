@@ -51,8 +51,6 @@ const maxRedirects = 10
 // do sends a request and those to which its answers redirect. The answer's body fails once the server is silent for too
 // long, and has to be closed.
 func (t *target) do(ctx context.Context, method string, extra http.Header) (*http.Response, error) {
-	sender := *t.client.HTTP
-	sender.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	var via []*http.Request
 	for at := t.url; ; {
 		watch := newWatch(ctx, t.client.StallTimeout)
@@ -70,11 +68,11 @@ func (t *target) do(ctx context.Context, method string, extra http.Header) (*htt
 			watch.stop()
 			return nil, &permanentError{t.hidden.clean(err)}
 		}
-		answer, err := watch.send(&sender, request)
+		answer, location, err := watch.send(t.client.HTTP, request)
 		if err != nil {
 			return nil, t.hidden.clean(err)
 		}
-		next, err := redirected(answer, at)
+		next, err := redirected(answer, at, location)
 		if err != nil {
 			discard(answer)
 			return nil, &permanentError{t.hidden.clean(err)}
@@ -104,10 +102,9 @@ func (t *target) mayFollow(request *http.Request, via []*http.Request) error {
 }
 
 // redirected returns where an answer redirects to, or nil.
-func redirected(answer *http.Response, from *url.URL) (*url.URL, error) {
+func redirected(answer *http.Response, from *url.URL, location string) (*url.URL, error) {
 	statuses := []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect,
 		http.StatusPermanentRedirect}
-	location := answer.Header.Get("Location")
 	if !slices.Contains(statuses, answer.StatusCode) || location == "" {
 		return nil, nil
 	}
@@ -165,15 +162,38 @@ func (w *watch) stop() {
 	w.cancel(nil)
 }
 
-func (w *watch) send(client *http.Client, request *http.Request) (*http.Response, error) {
-	answer, err := client.Do(request)
+// send returns the answer, and its Location.
+func (w *watch) send(client *http.Client, request *http.Request) (*http.Response, string, error) {
+	single, sender := &singleTransport{next: client.Transport}, *client
+	sender.Transport = single
+	answer, err := sender.Do(request)
 	w.timer.Stop()
 	if err != nil {
 		defer w.stop()
-		return nil, w.cause(err)
+		return nil, "", w.cause(err)
 	}
 	w.body, answer.Body = answer.Body, w
-	return answer, nil
+	return answer, single.location, nil
+}
+
+// A singleTransport takes the Location off an answer, so that an http.Client neither follows it nor quotes it in an error.
+type singleTransport struct {
+	next     http.RoundTripper
+	location string
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (s *singleTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	next := s.next
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	answer, err := next.RoundTrip(request)
+	if err == nil {
+		s.location = answer.Header.Get("Location")
+		answer.Header.Del("Location")
+	}
+	return answer, err
 }
 
 func (w *watch) Read(p []byte) (int, error) {
