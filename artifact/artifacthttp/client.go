@@ -31,8 +31,8 @@ type Client struct {
 	// Retries is how often one call sends another request because the last one failed, or its answer broke off. Less than
 	// zero: never. Default: DefaultRetries.
 	Retries int
-	// RetryWait is how long it waits before the first of them, and then twice as long each time, up to MaxWait.
-	// Default: DefaultRetryWait.
+	// RetryWait is how long it waits at most before the first of them, and then twice as long each time, up to MaxWait: a
+	// random part of up to a half is taken off. After some progress it begins anew. Default: DefaultRetryWait.
 	RetryWait time.Duration
 	// MaxWait is how long it waits at most, also if a server asks for more by Retry-After: then it fails instead.
 	// Default: DefaultMaxWait.

@@ -29,7 +29,7 @@ type putter struct{ artifact.Putter }
 func TestFetchNeedsNothingButURLAndDigest(t *testing.T) {
 	for _, compression := range []artifact.Compression{artifact.Gzip, artifact.Zstd, artifact.None} {
 		s := shelve(t, 300_000, compression)
-		h, requests := counted(artifacthttp.Handler(s, artifacthttp.HandlerOptions{Resolve: s.resolve}))
+		h, requests := counted(artifacthttp.Handler(s, artifacthttp.HandlerOptions{}))
 		url := serve(t, h)
 		for _, path := range []string{"/apps/podinfo", "/" + string(s.Digest)} {
 			to := emptyStore(t)
@@ -89,7 +89,7 @@ func TestFetchFailsAtOnce(t *testing.T) {
 	answers := func(status int) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 	}
-	handler := artifacthttp.Handler(s, artifacthttp.HandlerOptions{Resolve: s.resolve})
+	handler := artifacthttp.Handler(s, artifacthttp.HandlerOptions{})
 	for name, test := range map[string]struct {
 		from     http.Handler
 		path     string
@@ -209,7 +209,7 @@ func TestFetchEndsWithItsContext(t *testing.T) {
 
 func TestResolve(t *testing.T) {
 	s := shelve(t, 1000, artifact.Zstd)
-	h, requests := counted(artifacthttp.Handler(s, artifacthttp.HandlerOptions{Resolve: s.resolve}))
+	h, requests := counted(artifacthttp.Handler(s, artifacthttp.HandlerOptions{}))
 	url := serve(t, h)
 	want := artifact.Descriptor{MediaType: s.MediaType, Digest: s.Digest, Size: s.Size}
 	for _, path := range []string{"/podinfo", "/" + string(s.Digest) + ".tar.zst"} {

@@ -26,7 +26,7 @@ func parseDigestField(values []string) (digest.Digest, bool) {
 			continue
 		}
 		encoded, _, ok = strings.Cut(encoded, ":")
-		sum, err := base64.StdEncoding.DecodeString(encoded)
+		sum, err := base64.StdEncoding.Strict().DecodeString(encoded)
 		if !ok || err != nil || len(sum) != digest.SHA256.Size() {
 			return "", false
 		}

@@ -2,6 +2,7 @@ package artifacthttp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -163,6 +164,9 @@ func (d *download) accept(answer *http.Response) error {
 }
 
 func (d *download) acceptWhole(answer *http.Response) error {
+	if d.n == 0 {
+		d.size = cmp.Or(d.want.Size, -1) // whatever an answer said that gave nothing
+	}
 	if err := d.learn(answer.ContentLength); err != nil {
 		return err
 	}
@@ -191,8 +195,7 @@ func (d *download) acceptWhole(answer *http.Response) error {
 func (d *download) acceptPart(answer *http.Response) error {
 	start, size, ok := parseContentRange(answer.Header.Get("Content-Range"))
 	if !ok || start != d.n {
-		return &permanentError{fmt.Errorf("asked for byte %d and on, the server sends another part: %.100q",
-			d.n, answer.Header.Get("Content-Range"))}
+		return &permanentError{fmt.Errorf("asked for byte %d and on, the server sends another part", d.n)}
 	}
 	if tag := answer.Header.Get("ETag"); tag != "" && strings.HasPrefix(d.tag, `"`) && tag != d.tag {
 		return &permanentError{errChanged}

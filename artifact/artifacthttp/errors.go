@@ -89,6 +89,9 @@ func (h *hidden) addQuery(u *url.URL) {
 	}
 }
 
+// maxText is how much of the beginning and of the end of an error is told, in bytes: a server may have written it.
+const maxText = 500
+
 // shortest is of the words that are looked for: shorter ones stand everywhere.
 const shortest = 4
 
@@ -112,6 +115,9 @@ func (h *hidden) clean(err error) error {
 	}
 	for _, word := range h.words {
 		text = strings.ReplaceAll(text, word, "(redacted)")
+	}
+	if len(text) > 2*maxText { // the cause is at the end
+		text = strings.ToValidUTF8(text[:maxText]+" … "+text[len(text)-maxText:], "")
 	}
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

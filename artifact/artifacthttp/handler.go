@@ -15,16 +15,15 @@ import (
 // A Store is what Handler serves from, such as an [artifact.DirStore].
 type Store interface {
 	artifact.Opener
-	// Stat returns the artifact's Descriptor, or an artifact.ErrNotFound.
-	Stat(ctx context.Context, d digest.Digest) (artifact.Descriptor, error)
+	artifact.Statter
 }
 
 // HandlerOptions say what a Handler serves. The zero value works.
 type HandlerOptions struct {
-	// Resolve returns the digest of the artifact that a name, such as "apps/podinfo", stands for now, or an
-	// artifact.ErrNotFound. Names come from requests: their elements between slashes have letters, digits, '.', '_' and
-	// '-', and start with a letter or digit. Default: there are no names.
-	Resolve func(ctx context.Context, name string) (digest.Digest, error)
+	// Names says which artifact a name, such as "apps/podinfo", stands for now. It is asked for what artifact.Tagged says
+	// of names, and nothing else. Default: the store, if it is an artifact.Resolver, as DirStore is; otherwise there are
+	// no names.
+	Names artifact.Resolver
 	// NameAge is for how long a cache may answer for a name without asking again, in whole seconds. Default: it always
 	// asks, which costs one request without content as long as the name stands for the same artifact.
 	NameAge time.Duration
@@ -36,7 +35,7 @@ type HandlerOptions struct {
 // Handler serves the artifacts of a store, to GET and HEAD:
 //
 //	/sha256:<64 hex digits>    an artifact, for ever
-//	/<name>                    what the name stands for now, see HandlerOptions.Resolve
+//	/<name>                    what the name stands for now, see HandlerOptions.Names
 //
 // Both may end in what the artifact's media type is known by: .tar.gz or .tgz, .tar.zst, .tar. There is nothing else: no
 // listing of folders, and no answer tells which names there are. Mount it elsewhere than at the root with
@@ -53,6 +52,9 @@ type HandlerOptions struct {
 //
 // It knows neither users nor rates, and waits for slow clients as long as the [http.Server] lets it: set its WriteTimeout.
 func Handler(store Store, opts HandlerOptions) http.Handler {
+	if names, ok := store.(artifact.Resolver); ok && opts.Names == nil {
+		opts.Names = names
+	}
 	return &handler{store: store, opts: opts}
 }
 
@@ -152,14 +154,14 @@ func (h *handler) lookup(ctx context.Context, id string) (selection, error) {
 		if d.Validate() != nil {
 			return found, artifact.ErrNotFound
 		}
-	case h.opts.Resolve == nil || !isName(id):
+	case h.opts.Names == nil || !isName(id):
 		return found, artifact.ErrNotFound
 	default:
-		var err error
-		if d, err = h.opts.Resolve(ctx, id); err != nil {
+		tagged, err := h.opts.Names.Resolve(ctx, id)
+		if err != nil {
 			return found, err
 		}
-		found.name = id
+		found.name, d = id, tagged.Digest
 	}
 	var err error
 	found.Descriptor, err = h.store.Stat(ctx, d)
@@ -171,7 +173,7 @@ func isDigest(id string) bool { return strings.HasPrefix(id, "sha256:") }
 // maxName is how long a name may be in bytes, of which capital letters count twice: stores have them as names of files.
 const maxName = 240
 
-// isName reports whether a store may be asked for a name: it is one that artifact.Tagger describes.
+// isName reports whether a store may be asked for a name: it is one that artifact.Tagged describes.
 func isName(id string) bool {
 	weight := len(id)
 	for element := range strings.SplitSeq(id, "/") {

@@ -21,7 +21,7 @@ import (
 
 func TestHandlerServesByDigestAndByName(t *testing.T) {
 	s := shelve(t, 200_000, artifact.Gzip)
-	h := artifacthttp.Handler(s, artifacthttp.HandlerOptions{Resolve: s.resolve})
+	h := artifacthttp.Handler(s, artifacthttp.HandlerOptions{})
 	byDigest := "/" + string(s.Digest)
 	for path, cache := range map[string]string{
 		byDigest:                                 "max-age=31536000, immutable, no-transform",
@@ -51,7 +51,7 @@ func TestHandlerServesByDigestAndByName(t *testing.T) {
 
 func TestHandlerTellsWhatItServes(t *testing.T) {
 	s := shelve(t, 200_000, artifact.Zstd)
-	h := artifacthttp.Handler(s, artifacthttp.HandlerOptions{Resolve: s.resolve, NameAge: 90*time.Second + time.Millisecond})
+	h := artifacthttp.Handler(s, artifacthttp.HandlerOptions{NameAge: 90*time.Second + time.Millisecond})
 	sum := sha256.Sum256(s.data)
 	field := "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
 	want := map[string]string{
@@ -87,13 +87,14 @@ func TestHandlerTellsWhatItServes(t *testing.T) {
 
 func TestHandlerRefuses(t *testing.T) {
 	s := shelve(t, 100, artifact.Gzip)
-	s.names.Store("ends.tar.gz", s.Digest)
+	s.tag(t, "ends.tar.gz")
 	asked := map[string]bool{}
 	h := artifacthttp.Handler(s, artifacthttp.HandlerOptions{
-		Resolve: func(ctx context.Context, name string) (digest.Digest, error) {
+		Names: resolver(func(ctx context.Context, name string) (digest.Digest, error) {
 			asked[name] = true
-			return s.resolve(ctx, name)
-		},
+			tagged, err := s.Resolve(ctx, name)
+			return tagged.Digest, err
+		}),
 		OnError: func(r *http.Request, err error) { t.Errorf("%s: %v", r.URL, err) },
 	})
 	none := digest.FromString("none")
@@ -153,7 +154,7 @@ func TestHandlerRefuses(t *testing.T) {
 	for _, name := range []string{"", ".", "..", "apps/", "../podinfo", `..\podinfo`, "-podinfo", "über", "podinfo\x00", "podinfo\xff",
 		strings.Repeat("a", 241), strings.Repeat("A", 121), string(s.Digest)} {
 		if asked[name] {
-			t.Errorf("Resolve was asked for %q", name)
+			t.Errorf("Names was asked for %q", name)
 		}
 	}
 	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "PROPFIND"} {
@@ -166,7 +167,7 @@ func TestHandlerRefuses(t *testing.T) {
 
 func TestHandlerWithoutNames(t *testing.T) {
 	s := shelve(t, 100, artifact.Gzip)
-	h := http.StripPrefix("/artifacts", artifacthttp.Handler(s, artifacthttp.HandlerOptions{}))
+	h := http.StripPrefix("/artifacts", artifacthttp.Handler(plain{s}, artifacthttp.HandlerOptions{}))
 	for path, status := range map[string]int{"/artifacts/podinfo": 404, "/artifacts/" + string(s.Digest): 200, "/artifacts": 404} {
 		if answer := ask(t, h, http.MethodGet, path); answer.StatusCode != status {
 			t.Errorf("GET %s: %s, want %d", path, answer.Status, status)
@@ -178,21 +179,21 @@ func TestHandlerWithoutNames(t *testing.T) {
 func TestHandlerResolvesAgainWhatIsGone(t *testing.T) {
 	s := shelve(t, 100, artifact.Gzip)
 	answers := []digest.Digest{digest.FromString("gone"), digest.FromString("gone too"), s.Digest}
-	h := artifacthttp.Handler(s, artifacthttp.HandlerOptions{Resolve: func(context.Context, string) (digest.Digest, error) {
+	h := artifacthttp.Handler(s, artifacthttp.HandlerOptions{Names: resolver(func(context.Context, string) (digest.Digest, error) {
 		d := answers[0]
 		answers = answers[min(1, len(answers)-1):]
 		return d, nil
-	}})
+	})})
 	if answer := ask(t, h, http.MethodGet, "/podinfo"); answer.StatusCode != 200 {
 		t.Error(answer.Status)
 	}
 	asked := 0
-	h = artifacthttp.Handler(s, artifacthttp.HandlerOptions{Resolve: func(context.Context, string) (digest.Digest, error) {
+	h = artifacthttp.Handler(s, artifacthttp.HandlerOptions{Names: resolver(func(context.Context, string) (digest.Digest, error) {
 		asked++
 		return digest.FromString("gone"), nil
-	}})
+	})})
 	if answer := ask(t, h, http.MethodGet, "/podinfo"); answer.StatusCode != 404 || asked != 3 {
-		t.Errorf("%s, after Resolve was asked %d times", answer.Status, asked)
+		t.Errorf("%s, after Names was asked %d times", answer.Status, asked)
 	}
 }
 
@@ -201,7 +202,7 @@ func TestHandlerTellsErrorsToWhomItMay(t *testing.T) {
 	secret := errors.New("disk /dev/secret is broken")
 	var heard []error
 	h := artifacthttp.Handler(s, artifacthttp.HandlerOptions{
-		Resolve: func(context.Context, string) (digest.Digest, error) { return "", secret },
+		Names:   resolver(func(context.Context, string) (digest.Digest, error) { return "", secret }),
 		OnError: func(_ *http.Request, err error) { heard = append(heard, err) },
 	})
 	answer := ask(t, h, http.MethodGet, "/podinfo")

@@ -24,7 +24,7 @@ func passing(h http.Handler, seen *[]string) http.Handler {
 func TestCredentialsStayWithTheirOrigin(t *testing.T) {
 	s := shelve(t, 1000, artifact.Gzip)
 	var here, there []string
-	elsewhere := serve(t, passing(artifacthttp.Handler(s, artifacthttp.HandlerOptions{Resolve: s.resolve}), &there))
+	elsewhere := serve(t, passing(artifacthttp.Handler(s, artifacthttp.HandlerOptions{}), &there))
 	home := serve(t, passing(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/away":
@@ -34,7 +34,7 @@ func TestCredentialsStayWithTheirOrigin(t *testing.T) {
 		case "/with": // to where somebody else's user is in the URL
 			http.Redirect(w, r, strings.Replace(elsewhere, "//", "//u:p@", 1)+"/podinfo", http.StatusSeeOther)
 		default:
-			artifacthttp.Handler(s, artifacthttp.HandlerOptions{Resolve: s.resolve}).ServeHTTP(w, r)
+			artifacthttp.Handler(s, artifacthttp.HandlerOptions{}).ServeHTTP(w, r)
 		}
 	}), &here))
 	client := hasty()
@@ -69,7 +69,7 @@ func TestCredentialsStayWithTheirOrigin(t *testing.T) {
 func TestUserAndPasswordOfTheURLAreSent(t *testing.T) {
 	s := shelve(t, 1000, artifact.Gzip)
 	var seen []string
-	home := serve(t, passing(artifacthttp.Handler(s, artifacthttp.HandlerOptions{Resolve: s.resolve}), &seen))
+	home := serve(t, passing(artifacthttp.Handler(s, artifacthttp.HandlerOptions{}), &seen))
 	with := strings.Replace(home, "//", "//user:p%40ss@", 1)
 	if _, err := hasty().Fetch(t.Context(), with+"/podinfo", only(s.Digest), &memory{}); err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestUserAndPasswordOfTheURLAreSent(t *testing.T) {
 
 func TestRedirectsEnd(t *testing.T) {
 	s := shelve(t, 1000, artifact.Gzip)
-	plain := serve(t, artifacthttp.Handler(s, artifacthttp.HandlerOptions{Resolve: s.resolve}))
+	plain := serve(t, artifacthttp.Handler(s, artifacthttp.HandlerOptions{}))
 	locations := map[string]string{
 		"/round": "/round", "/file": "file:///etc/passwd", "/nowhere": "http://", "/odd": "http://%zz", "/down": plain + "/podinfo",
 	}
@@ -93,7 +93,7 @@ func TestRedirectsEnd(t *testing.T) {
 			if _, err := fmt.Sscanf(r.URL.Path, "/%d", &n); err == nil && n > 0 {
 				w.Header().Set("Location", fmt.Sprintf("/%d", n-1))
 			} else {
-				artifacthttp.Handler(s, artifacthttp.HandlerOptions{Resolve: s.resolve}).ServeHTTP(w, r)
+				artifacthttp.Handler(s, artifacthttp.HandlerOptions{}).ServeHTTP(w, r)
 				return
 			}
 		}
@@ -102,7 +102,7 @@ func TestRedirectsEnd(t *testing.T) {
 	counting, requests := counted(handler)
 	server := httptest.NewTLSServer(counting)
 	defer server.Close()
-	s.names.Store("0", s.Digest)
+	s.tag(t, "0")
 	for path, want := range map[string]struct {
 		requests int64
 		ok       bool

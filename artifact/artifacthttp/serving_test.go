@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
@@ -37,17 +36,27 @@ func treeOf(n int) fstest.MapFS {
 // A shelf is a DirStore with artifacts and names, and what is known of one of them.
 type shelf struct {
 	*artifact.DirStore
-	dir   string
-	names sync.Map // string to digest.Digest
+	dir string
 	artifact.Descriptor
 	data []byte
 }
 
-func (s *shelf) resolve(_ context.Context, name string) (digest.Digest, error) {
-	if d, ok := s.names.Load(name); ok {
-		return d.(digest.Digest), nil
+// resolver is an artifact.Resolver of digests.
+type resolver func(ctx context.Context, name string) (digest.Digest, error)
+
+func (r resolver) Resolve(ctx context.Context, name string) (artifact.Tagged, error) {
+	d, err := r(ctx, name)
+	return artifact.Tagged{Name: name, Digest: d}, err
+}
+
+// tag gives the artifact names.
+func (s *shelf) tag(t testing.TB, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if err := s.Tag(t.Context(), name, s.Digest, ""); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return "", artifact.ErrNotFound
 }
 
 func emptyStore(t testing.TB) *artifact.DirStore {
@@ -75,8 +84,7 @@ func shelve(t testing.TB, n int, compression artifact.Compression) *shelf {
 		t.Fatal(err)
 	}
 	s.data = bytesOf(t, store, s.Digest)
-	s.names.Store("podinfo", s.Digest)
-	s.names.Store("apps/podinfo", s.Digest)
+	s.tag(t, "podinfo", "apps/podinfo")
 	return s
 }
 

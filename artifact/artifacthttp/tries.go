@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
@@ -45,7 +46,7 @@ func refused(answer *http.Response) error {
 
 // retryAfter returns how long after now the value of a Retry-After header is, or -1.
 func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(seconds) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
@@ -85,6 +86,7 @@ func (t *tries) again(ctx context.Context, failure error, at int64) error {
 	}
 	wait := min(t.wait, t.client.MaxWait)
 	t.wait = 2 * wait
+	wait -= rand.N(wait/2 + 1) // many clients may have met the same failure
 	if refusal := new(statusError); errors.As(failure, &refusal) && refusal.after >= 0 {
 		wait = refusal.after
 	}
