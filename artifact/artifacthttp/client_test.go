@@ -89,6 +89,10 @@ func TestFetchFailsAtOnce(t *testing.T) {
 	answers := func(status int) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 	}
+	chunks := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Write(s.data[:100])
+		http.NewResponseController(w).Flush()
+	})
 	handler := artifacthttp.Handler(s, artifacthttp.HandlerOptions{})
 	for name, test := range map[string]struct {
 		from     http.Handler
@@ -108,6 +112,7 @@ func TestFetchFailsAtOnce(t *testing.T) {
 		"a part, unasked":   {answers(206), "/", only(s.Digest), artifacthttp.Client{}, nil, 206, 1},
 		"empty":             {answers(200), "/", only(s.Digest), artifacthttp.Client{}, artifact.ErrDigest, 0, 1},
 		"other digest":      {handler, "/podinfo", only(other), artifacthttp.Client{}, artifact.ErrDigest, 0, 1},
+		"other, in chunks":  {chunks, "/", only(s.Digest), artifacthttp.Client{}, artifact.ErrDigest, 0, 1},
 		"too small a size":  {handler, "/podinfo", sized(s, -1), artifacthttp.Client{}, artifact.ErrDigest, 0, 1},
 		"too large a size":  {handler, "/podinfo", sized(s, 1), artifacthttp.Client{}, artifact.ErrDigest, 0, 1},
 		"too large":         {handler, "/podinfo", only(s.Digest), artifacthttp.Client{MaxBytes: s.Size - 1}, artifact.ErrTooLarge, 0, 1},

@@ -243,7 +243,11 @@ func TestHandlerNeverServesADamagedArtifactAsWhole(t *testing.T) {
 				}
 				n, err := io.Copy(io.Discard, answer.Body)
 				answer.Body.Close()
-				heard := <-errs
+				var heard error
+				select {
+				case heard = <-errs: // before the answer ended
+				default:
+				}
 				whole := answer.StatusCode < 300 && (err == nil || n == answer.ContentLength)
 				if whole || !errors.Is(heard, artifact.ErrDigest) {
 					t.Errorf("%d bytes, %s damaged, Range %q: %s, %d bytes, %v; heard %v", length, name, part, answer.Status, n, err, heard)
