@@ -153,6 +153,14 @@ func TestErrorsTellNoSecrets(t *testing.T) {
 			w.WriteHeader(http.StatusFound)
 		case "/echo":
 			first(w, `"a"`, s.Size, s.data[:500])
+		case "/malformed": // net/http quotes what is no answer
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			fmt.Fprintf(conn, "HTTP/1.1 %s\r\n\r\n", r.URL.Query().Get("sig")+r.Header.Get("Authorization"))
+			conn.Close()
 		case "/part":
 			if r.Header.Get("Range") == "" {
 				first(w, `"a"`, s.Size, s.data[:500])
@@ -166,6 +174,7 @@ func TestErrorsTellNoSecrets(t *testing.T) {
 	for _, from := range []string{
 		at + "/x?sig=" + url.QueryEscape(signature) + "#" + signature,
 		with + "/x", with + "/redirect", with + "/odd", with + "/echo", with + "/part", at + "/part", at + "/header",
+		at + "/malformed?sig=" + url.QueryEscape(signature),
 		"http://user:" + password + "@host:port/", "http://127.0.0.1:1/?token=" + token, "http://" + token + "@127.0.0.1:1/",
 		"nothing://user:" + token + "@host/", "http://user:" + token + "@127.0.0.1:1/\x7f",
 	} {
@@ -181,8 +190,10 @@ func TestErrorsTellNoSecrets(t *testing.T) {
 			continue
 		}
 		for unwrapped := err; unwrapped != nil; unwrapped = errors.Unwrap(unwrapped) {
-			for _, text := range []string{unwrapped.Error(), fmt.Sprintf("%v", unwrapped), fmt.Sprintf("%+v", unwrapped), fmt.Sprintf("%#v", unwrapped)} {
-				for _, secret := range []string{password, url.QueryEscape(password), token, signature, url.QueryEscape(signature), "\x1b"} {
+			for _, text := range []string{unwrapped.Error(), fmt.Sprintf("%+v", unwrapped), fmt.Sprintf("%#v", unwrapped)} {
+				for _, secret := range []string{
+					password, url.QueryEscape(password), token, signature, url.QueryEscape(signature), "\x1b",
+				} {
 					if strings.Contains(text, secret) {
 						t.Errorf("%s: %q tells %q", from, text, secret)
 					}
