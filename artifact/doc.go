@@ -50,6 +50,16 @@
 // write to, prefer [os.Root.FS] to [os.DirFS]: the latter follows links out of
 // the folder if they are swapped in during the walk.
 //
+// # What changed
+//
+// [Contents] say what stands at each path of a tree: kind, size and sha256 of a
+// file, target of a link. [ReadContents] takes them from an artifact, verified as
+// Open verifies and in memory that does not grow with content, and [ContentsOf]
+// from a tree that could be packed. They are small enough to be kept, as JSON,
+// beside a Descriptor. [Diff] compares two of them: which paths were added,
+// removed and changed, and so which parts of a tree a new revision touches. What
+// it tells of a file is that it changed, not how.
+//
 // # Stores
 //
 // A [Store] keeps artifacts by digest. It is composed of interfaces of one
