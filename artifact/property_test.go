@@ -26,7 +26,7 @@ type grower struct {
 // grownNames sort differently as paths than as elements, look like what they are
 // not, or need more than a USTAR header.
 var grownNames = []string{
-	"a", "b", "a.b", "a-b", "a0", "A", ".hidden", "..data", "...", "-rf", "x y", "line\nfeed", `back\slash`, "c:",
+	"a", "b", "a.b", "a-b", "a0", "A", ".hidden", "..data", "...", "-rf", "x y", "line\nfeed", "c:d", "100%",
 	"ü.yaml", "u\u0308.yaml", "日本", "kustomization.yaml", strings.Repeat("n", 99), strings.Repeat("long", 40),
 }
 
