@@ -65,7 +65,8 @@ func TestDiffTellsEachPathThatDiffers(t *testing.T) {
 		t.Errorf("summary is %q", got)
 	}
 	for _, c := range changes {
-		if (c.From == artifact.Leaf{}) != (c.Action == artifact.Added) || (c.To == artifact.Leaf{}) != (c.Action == artifact.Removed) {
+		noFrom, noTo := c.From == artifact.Leaf{}, c.To == artifact.Leaf{}
+		if noFrom != (c.Action == artifact.Added) || noTo != (c.Action == artifact.Removed) {
 			t.Errorf("%v comes from %+v and goes to %+v", c, c.From, c.To)
 		}
 	}
