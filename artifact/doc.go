@@ -1,7 +1,7 @@
 // Package artifact turns a tree of files into one blob and back, so that the
 // same tree is the same bytes wherever and whenever it is packed.
 //
-//	fs.FS ──Pack──▶ bytes + Descriptor ──Put──▶ Store
+//	fs.FS ──Pack──▶ bytes + Descriptor ──Put──▶ Store ──Tag──▶ name, history
 //	                                             │ Open(digest)
 //	fs.FS ◀──Open── bytes, verified ◀────────────┤
 //	folder ◀─Unpack─ bytes, verified ◀───────────┘
@@ -62,12 +62,23 @@
 //
 // # Stores
 //
-// A [Store] keeps artifacts by digest. It is composed of interfaces of one
-// method ([Putter], [Opener], [Deleter], [Lister]), so that a consumer's own may
-// be as small as what is used of it. [Dir] is a store in a folder, safe against
-// a kill at any point and against several processes at once. [PackTo] packs into
-// a store without holding the artifact in memory. A store's [Tags] are names with
-// a history, and [DirStore.GC] removes what no tag, no age and no reader keeps.
+// A [Store] keeps artifacts by digest, and [Tags] are its names for them. Both are
+// composed of interfaces of one method ([Putter], [Opener], [Tagger], [Resolver]
+// and so on), so that a consumer's own may be as small as what is used of it.
+// [PackTo] packs into a store without holding the artifact in memory.
+//
+// [Dir] is a store in a folder. It may be killed at any point, and several
+// processes may use it at once: what it lists is whole, and a tag's artifact is
+// there. What it gives out is verified while it is read. A full or read-only disk
+// is an error of its own, and harms nothing that is stored.
+//
+// A tag says which artifact is the current one, and its history which were before:
+// so the last good one is found after a restart, and to roll back is to tag an
+// earlier one again. [DirStore.GC] removes what [Keep] does not keep: tagged
+// artifacts stay, with as much of their history as is asked for, the newest, and
+// the young. What any process is reading or putting stays, whatever Keep says,
+// where the system has flock. Packing first and tagging after is safe while GC
+// runs elsewhere, as long as it takes less than Keep.Younger.
 //
 // # What it never does
 //

@@ -38,9 +38,9 @@ var (
 // error of this package is one, except those of the fs.FS that Open returns,
 // which are *fs.PathError as everywhere.
 type Error struct {
-	// Op is what was being done: "pack", "unpack", "open", or for a store "put",
-	// "open", "stat", "list", "delete", "tag", "resolve", "history", "list tags",
-	// "untag", "collect", "open store".
+	// Op is what was being done: "pack", "unpack", "open", "read" for Contents, or
+	// for a store "put", "open", "stat", "list", "delete", "tag", "resolve",
+	// "history", "list tags", "untag", "collect", "open store".
 	Op string
 	// Path is the entry's path in the tree or, for a store, the digest, the name
 	// that is tagged, or the folder for "open store". It is empty where the error
