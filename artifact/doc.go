@@ -80,6 +80,9 @@
 // where the system has flock. Packing first and tagging after is safe while GC
 // runs elsewhere, as long as it takes less than Keep.Younger.
 //
+// Package artifacthttp, beside this one, serves a store over HTTP, by digest and by
+// name, and fetches from such servers, or from Flux's source-controller, into one.
+//
 // # What it never does
 //
 // It starts no process, opens no connection, writes no temporary file outside a
