@@ -9,8 +9,6 @@ import (
 	"os"
 	"testing/fstest"
 
-	"github.com/opencontainers/go-digest"
-
 	"github.com/gitopskit/gitopskit/artifact"
 	"github.com/gitopskit/gitopskit/artifact/artifacthttp"
 )
@@ -37,12 +35,7 @@ func Example_overHTTP() {
 	if err := origin.Tag(ctx, "apps/podinfo", packed.Digest, "main@sha1:aa01"); err != nil {
 		log.Fatal(err)
 	}
-	server := httptest.NewServer(artifacthttp.Handler(origin, artifacthttp.HandlerOptions{
-		Resolve: func(ctx context.Context, name string) (digest.Digest, error) {
-			t, err := origin.Resolve(ctx, name)
-			return t.Digest, err
-		},
-	}))
+	server := httptest.NewServer(artifacthttp.Handler(origin, artifacthttp.HandlerOptions{}))
 	defer server.Close()
 
 	mirror, err := artifact.Dir(dir+"/mirror", artifact.DirOptions{})
