@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/gitopskit/gitopskit/apply"
+)
+
+// plan writes what apply would change: for a person, for a comment on a pull request, or for a program.
+func plan(ctx context.Context, o *options) error {
+	origin, err := o.origin()
+	if err != nil {
+		return err
+	}
+	applier, id, err := o.target(nil)
+	if err != nil {
+		return err
+	}
+	snapshot, err := load(ctx, origin)
+	if err != nil {
+		return err
+	}
+	defer snapshot.Close()
+	objects, err := o.build(ctx, snapshot)
+	if err != nil {
+		return err
+	}
+	p, err := applier.Plan(ctx, apply.Set{ID: id, Objects: objects})
+	// The plan is there in full where the server refuses some of it, too.
+	if err := errors.Join(o.writePlan(p), err); err != nil {
+		return err
+	}
+	if o.exitCode && p.Count(apply.Unchanged) < len(p.Changes) {
+		return errChanges
+	}
+	return nil
+}
+
+func (o *options) writePlan(p *apply.Plan) error {
+	switch o.output {
+	case "text":
+		return p.WriteDiff(o.out, apply.View{Color: isTerminal(o.out)})
+	case "markdown":
+		return p.WriteMarkdown(o.out, apply.View{})
+	case "json":
+		encoder := json.NewEncoder(o.out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(p)
+	}
+	return fmt.Errorf("-o %q is not known: text, markdown or json", o.output)
+}
