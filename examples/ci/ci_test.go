@@ -50,9 +50,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func newPipeline(t *testing.T, opts testbed.KubernetesOptions) *pipeline {
+func newPipeline(t *testing.T) *pipeline {
 	t.Helper()
-	p := &pipeline{program: filepath.Join(programs, "ci"), config: testbed.KubernetesWith(t, opts), namespace: testbed.UniqueName("ci")}
+	p := &pipeline{program: filepath.Join(programs, "ci"), config: testbed.KubernetesWith(t, testbed.KubernetesOptions{Controllers: true}), namespace: testbed.UniqueName("ci")}
 	p.kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
 	body, err := clientcmd.Write(api.Config{
 		Clusters: map[string]*api.Cluster{"c": {
@@ -167,7 +167,7 @@ func secret(value string) string {
 }
 
 func TestPipelinePlansAppliesAndRollsBack(t *testing.T) {
-	p := newPipeline(t, testbed.KubernetesOptions{})
+	p := newPipeline(t)
 	store := t.TempDir()
 	first := folder(t, map[string]string{"a.yaml": configMap("a", "hello"), "b.yaml": configMap("b", "x"), "s.yaml": secret(planted)})
 	second := folder(t, map[string]string{"a.yaml": configMap("a", "${who}"), "s.yaml": secret("b3RoZXItc2VjcmV0")})
@@ -206,7 +206,7 @@ func TestPipelinePlansAppliesAndRollsBack(t *testing.T) {
 }
 
 func TestPipelineKeepsToThePruneLimit(t *testing.T) {
-	p := newPipeline(t, testbed.KubernetesOptions{})
+	p := newPipeline(t)
 	many, few := map[string]string{}, map[string]string{"0.yaml": configMap("c-0", "x")}
 	for n := range 5 {
 		many[fmt.Sprint(n, ".yaml")] = configMap(fmt.Sprint("c-", n), "x")
@@ -219,7 +219,7 @@ func TestPipelineKeepsToThePruneLimit(t *testing.T) {
 }
 
 func TestPipelineWaitsAndSaysWhatIsWrong(t *testing.T) {
-	p := newPipeline(t, testbed.KubernetesOptions{Controllers: true})
+	p := newPipeline(t)
 	deployment := func(image string, paused bool) string {
 		return folder(t, map[string]string{"web.yaml": fmt.Sprintf(`apiVersion: apps/v1
 kind: Deployment
@@ -238,7 +238,7 @@ spec:
 }
 
 func TestPipelineComparesRevisions(t *testing.T) {
-	p := newPipeline(t, testbed.KubernetesOptions{})
+	p := newPipeline(t)
 	repository := testbed.Git(t)
 	commit := func(files map[string]string) string {
 		t.Helper()
