@@ -69,12 +69,6 @@ type applyRun struct {
 	results map[[2]string]*result
 }
 
-// A result is what one contender's work gave in all rounds.
-type result struct {
-	traffic
-	samples []measure.Sample
-}
-
 // contenders returns those that the options name, and kubectl only where it is installed.
 func (o *options) contenders() []contender {
 	return slices.DeleteFunc(matching(applyContenders, o.who), func(c contender) bool {
@@ -206,10 +200,8 @@ func (r *applyRun) rows(whos []contender) []row {
 			if slices.Contains(c.silent, w) {
 				continue
 			}
-			got := r.results[[2]string{c.name, w}]
-			next := row{Area: "apply", Work: w, Who: c.name, N: r.n, Size: r.size,
-				Requests: got.requests, Verbs: got.verbs, Sent: got.sent, Received: got.received}
-			next.summarize(got.samples)
+			next := row{Area: "apply", Work: w, Who: c.name, N: r.n, Size: r.size}
+			r.results[[2]string{c.name, w}].fill(&next)
 			rows = append(rows, next)
 		}
 	}

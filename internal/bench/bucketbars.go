@@ -1,17 +1,15 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/gitopskit/gitopskit/internal/bench/objects"
 )
 
 const (
-	bareLoop     = "bare"
-	rclone       = "rclone"
-	awsCLI       = "aws"
-	notInstalled = "not installed"
+	bareLoop = "bare"
+	rclone   = "rclone"
+	awsCLI   = "aws"
 )
 
 var bucketContenders = []contender{
@@ -52,27 +50,5 @@ func bucketBars() []bar {
 	return bars
 }
 
-// printObjects prints the rows of the area bucket at one scale for people, a paragraph for each work.
-func printObjects(w io.Writer, rows []row) {
-	work, who := "", whoWidth(bucketContenders)
-	for i, r := range rows {
-		if i == 0 {
-			fmt.Fprintf(w, "%s: n %d, %d timed runs of each in turn\n", r.Area, r.N, r.Runs)
-		}
-		if r.Work != work {
-			work = r.Work
-			fmt.Fprintf(w, "\n%-14s %-*s %8s %11s %11s %11s %11s %11s %9s %9s  %s\n", "work", who, "who", "objects", "median ms",
-				"min ms", "x gitopskit", "sent KiB", "recv KiB", "peak MiB", "of these", "requests")
-		}
-		fmt.Fprintf(w, "%-14s %-*s %8d ", r.Work, who, r.Who, r.Objects)
-		if r.Missing != "" {
-			fmt.Fprintf(w, "%s\n", r.Missing)
-			continue
-		}
-		fmt.Fprintf(w, "%11.1f %11.1f %11s %11.1f %11.1f %9s %9s  %d: %s\n", r.MS, r.MinMS, ratio(rows, r), float64(r.Sent)/1024,
-			float64(r.Received)/1024, mib(r.PeakMiB), mib(r.ReadyMiB), r.Requests, verbs(r.Verbs))
-	}
-	if len(rows) > 0 {
-		fmt.Fprintln(w)
-	}
-}
+// printObjects prints the rows of the area bucket at one scale for people.
+func printObjects(w io.Writer, rows []row) { printTransfers(w, rows, 14, bucketContenders, "objects") }

@@ -5,12 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 
 	"github.com/gitopskit/gitopskit/internal/bench/fetch"
@@ -28,61 +24,26 @@ func bucketFlags(flags *flag.FlagSet, o *options) {
 // A bucketRun is one run of the area.
 type bucketRun struct {
 	options
-	whos     []contender
+	choice
 	programs map[string]string // path of a contender's that is a program of its own; empty: it is not installed
-	engines  string            // folder of their programs
 	server   *testbed.S3Server
-	proxy    *storeProxy      // before the server
-	wire     *wire            // before the proxy
-	control  *httptest.Server // engines tell it that they are prepared
-	atReady  func() error     // what is done then
-	standing string           // folder of the folders that contenders have kept in step
+	proxy    *storeProxy // before the server
+	wire     *wire       // before the proxy
+	control  *control
+	standing string // folder of the folders that contenders have kept in step
 }
 
 func runBucket(ctx context.Context, o options) (rows []row, err error) {
-	r := &bucketRun{options: o, whos: matching(bucketContenders, o.who)}
-	if len(r.whos) == 0 {
-		return nil, fmt.Errorf("no contender matches %s", o.who)
-	}
-	works, err := regexp.Compile(o.works)
-	if err != nil {
-		return nil, fmt.Errorf("reading the expression of the works: %w", err)
-	}
-	r.findPrograms()
-	if r.engines, err = buildEngines(ctx, o.log, "bucket", r.whos); err != nil {
+	r := &bucketRun{options: o}
+	if r.choice, err = o.choose(ctx, "bucket", bucketContenders); err != nil {
 		return nil, err
 	}
-	for _, s := range o.scales {
-		measured, err := r.scale(ctx, works, s)
-		if err != nil {
-			return nil, err
-		}
-		if err := o.print(measured); err != nil {
-			return nil, err
-		}
-		rows = append(rows, measured...)
-	}
-	return rows, nil
-}
-
-// findPrograms looks for those that are not built here.
-func (r *bucketRun) findPrograms() {
-	r.programs = make(map[string]string)
-	for who, name := range map[string]string{rclone: r.rclone, awsCLI: r.aws} {
-		path, err := exec.LookPath(name)
-		if err == nil {
-			path, err = filepath.Abs(path)
-		}
-		if err != nil {
-			fmt.Fprintf(r.log, "bucket: %s is not installed: %v\n", who, err)
-			path = ""
-		}
-		r.programs[who] = path
-	}
+	r.programs = o.find("bucket", map[string]string{rclone: r.rclone, awsCLI: r.aws})
+	return o.atEach(func(s scale) ([]row, error) { return r.scale(ctx, s) })
 }
 
 // scale starts a server for one n, and has all works done there.
-func (r *bucketRun) scale(ctx context.Context, works *regexp.Regexp, s scale) (rows []row, err error) {
+func (r *bucketRun) scale(ctx context.Context, s scale) (rows []row, err error) {
 	if r.server, err = testbed.StartS3(ctx); err != nil {
 		return nil, err
 	}
@@ -95,7 +56,7 @@ func (r *bucketRun) scale(ctx context.Context, works *regexp.Regexp, s scale) (r
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.wire.Close()) }()
-	r.control = httptest.NewServer(http.HandlerFunc(r.ready))
+	r.control = newControl()
 	defer r.control.Close()
 	if r.standing, err = os.MkdirTemp(tmpfs(), "gitopskit-bench-"); err != nil {
 		return nil, err
@@ -107,7 +68,7 @@ func (r *bucketRun) scale(ctx context.Context, works *regexp.Regexp, s scale) (r
 	}
 	var filled *filled
 	for _, w := range bucketWorks(s.n) {
-		if !works.MatchString(w.name) {
+		if !r.named.MatchString(w.name) {
 			continue
 		}
 		if filled == nil || filled.stock != w.stock {
@@ -125,47 +86,30 @@ func (r *bucketRun) scale(ctx context.Context, works *regexp.Regexp, s scale) (r
 	return rows, nil
 }
 
-// ready answers an engine that is prepared: what it did so far does not count, and what is new arrives.
-func (r *bucketRun) ready(w http.ResponseWriter, _ *http.Request) {
-	if err := r.atReady(); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-	}
-}
-
-// A bucketResult is what one contender's work gave in all rounds.
-type bucketResult struct {
-	traffic
-	samples []measure.Sample
-}
-
 // work has one work done by all contenders in turn: first to count, then to take the time.
 func (r *bucketRun) work(ctx context.Context, w bucketWork, from, warm *filled, s scale) (rows []row, err error) {
 	whos := slices.DeleteFunc(slices.Clone(r.whos), func(c contender) bool { return r.missing(c) })
-	results := make(map[string]*bucketResult)
-	for round := 0; round <= s.runs && len(whos) > 0; round++ {
-		fmt.Fprintf(r.log, "bucket: %s, round %d of %d\n", w.name, round, s.runs)
-		for _, c := range turns(whos, round) {
-			j := objects.Job{Who: c.name, Work: w.does, Warm: warm.name, Program: r.programs[c.name],
-				Profile: r.profileOf(c.name, w.name, s.n, round)}
-			sample, counted, err := r.job(ctx, from, j, c.program(r.engines), round == 0)
-			if err != nil {
-				return nil, fmt.Errorf("by %s: %w", c.name, err)
-			}
-			if round == 0 {
-				results[c.name] = &bucketResult{traffic: counted}
-				continue
-			}
+	results := make(map[string]*result)
+	err = r.inTurn("bucket", w.name, whos, 0, s.runs, func(c contender, round int) error {
+		j := objects.Job{Who: c.name, Work: w.does, Warm: warm.name, Program: r.programs[c.name],
+			Profile: r.profileOf(c.name, w.name, s.n, round)}
+		sample, counted, err := r.job(ctx, from, j, c.program(r.engines), round == 0)
+		switch {
+		case err != nil:
+			return err
+		case round == 0:
+			results[c.name] = &result{traffic: counted}
+		default:
 			results[c.name].samples = append(results[c.name].samples, sample)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	for _, c := range r.whos {
 		measured := row{Area: "bucket", Work: w.name, Who: c.name, N: s.n, kind: w.kind, Objects: from.count}
-		if done := results[c.name]; done == nil {
-			measured.Missing = notInstalled
-		} else {
-			measured.Requests, measured.Verbs, measured.Sent, measured.Received = done.requests, done.verbs, done.sent, done.received
-			measured.summarize(done.samples)
-		}
+		results[c.name].fill(&measured)
 		rows = append(rows, measured)
 	}
 	return rows, nil
@@ -199,7 +143,7 @@ func (r *bucketRun) job(ctx context.Context, from *filled, j objects.Job, progra
 		defer func() { err = errors.Join(err, os.RemoveAll(*folder)) }()
 	}
 	j.Standing = filepath.Join(r.standing, j.Who+"."+from.name)
-	r.atReady = func() error {
+	r.control.atReady = func() error {
 		r.take()
 		if j.Work == objects.OneChanged {
 			return from.change(ctx)

@@ -214,8 +214,10 @@ func TestWireCountsBothWays(t *testing.T) {
 
 func TestBarsOfFetches(t *testing.T) {
 	made := func(work, who string, ms, mib float64, requests, received int64) row {
-		g := gitResult{traffic: traffic{requests: requests, received: received}, samples: []measure.Sample{{MS: ms, PeakMiB: mib}}}
-		return g.row(work, who, 50_000, 1)
+		g := result{traffic: traffic{requests: requests, received: received}, samples: []measure.Sample{{MS: ms, PeakMiB: mib}}}
+		r := row{Work: work, Who: who, N: 50_000}
+		g.fill(&r)
+		return r
 	}
 	var out bytes.Buffer
 	gitArea.printBars(&out, []row{

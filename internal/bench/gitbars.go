@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/gitopskit/gitopskit/internal/bench/fetch"
@@ -63,23 +62,5 @@ func requests(r row) float64 { return float64(r.Requests) }
 // kibibytes are of the wire in both directions.
 func kibibytes(r row) float64 { return float64(r.Sent+r.Received) / 1024 }
 
-// printFetches prints the rows of the area git at one scale for people, a paragraph for each work.
-func printFetches(w io.Writer, rows []row) {
-	work, who := "", whoWidth(gitContenders)
-	for i, r := range rows {
-		if i == 0 {
-			fmt.Fprintf(w, "%s: n %d, %d timed runs of each in turn\n", r.Area, r.N, r.Runs)
-		}
-		if r.Work != work {
-			work = r.Work
-			fmt.Fprintf(w, "\n%-12s %-*s %8s %11s %11s %11s %11s %11s %9s %9s  %s\n", "work", who, "who", "files", "median ms",
-				"min ms", "x gitopskit", "sent KiB", "recv KiB", "peak MiB", "of these", "requests")
-		}
-		fmt.Fprintf(w, "%-12s %-*s %8d %11.1f %11.1f %11s %11.1f %11.1f %9s %9s  %d: %s\n", r.Work, who, r.Who, r.Objects, r.MS,
-			r.MinMS, ratio(rows, r), float64(r.Sent)/1024, float64(r.Received)/1024, mib(r.PeakMiB), mib(r.ReadyMiB), r.Requests,
-			verbs(r.Verbs))
-	}
-	if len(rows) > 0 {
-		fmt.Fprintln(w)
-	}
-}
+// printFetches prints the rows of the area git at one scale for people.
+func printFetches(w io.Writer, rows []row) { printTransfers(w, rows, 12, gitContenders, "files") }

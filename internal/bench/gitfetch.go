@@ -5,14 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
-	"regexp"
 	"slices"
 
 	"github.com/gitopskit/gitopskit/internal/bench/fetch"
-	"github.com/gitopskit/gitopskit/internal/bench/measure"
 	"github.com/gitopskit/gitopskit/internal/testbed"
 )
 
@@ -26,39 +22,18 @@ func gitFlags(flags *flag.FlagSet, o *options) {
 // A gitRun is one run of the area.
 type gitRun struct {
 	options
-	works   []string
-	whos    []contender
-	engines string // folder of their programs
+	choice
 	server  *testbed.GitServer
-	wire    *wire            // before the server
-	control *httptest.Server // engines tell it that they are prepared
-	atReady func() error     // what is done then
+	wire    *wire // before the server
+	control *control
 }
 
 func runGit(ctx context.Context, o options) (rows []row, err error) {
-	r := &gitRun{options: o, whos: matching(gitContenders, o.who)}
-	if len(r.whos) == 0 {
-		return nil, fmt.Errorf("no contender matches %s", o.who)
-	}
-	works, err := regexp.Compile(o.works)
-	if err != nil {
-		return nil, fmt.Errorf("reading the expression of the works: %w", err)
-	}
-	r.works = slices.DeleteFunc(slices.Clone(gitWorks), func(w string) bool { return !works.MatchString(w) })
-	if r.engines, err = buildEngines(ctx, o.log, "git", r.whos); err != nil {
+	r := &gitRun{options: o}
+	if r.choice, err = o.choose(ctx, "git", gitContenders); err != nil {
 		return nil, err
 	}
-	for _, s := range o.scales {
-		measured, err := r.scale(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		if err := o.print(measured); err != nil {
-			return nil, err
-		}
-		rows = append(rows, measured...)
-	}
-	return rows, nil
+	return o.atEach(func(s scale) ([]row, error) { return r.scale(ctx, s) })
 }
 
 // scale starts a server for one n, and has all works done there.
@@ -71,14 +46,17 @@ func (r *gitRun) scale(ctx context.Context, s scale) (rows []row, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.wire.Close()) }()
-	r.control = httptest.NewServer(http.HandlerFunc(r.ready))
+	r.control = newControl()
 	defer r.control.Close()
 	fmt.Fprintf(r.log, "git: making the repositories for n %d\n", s.n)
 	repositories, err := makeRepositories(ctx, r.server, s.n)
 	if err != nil {
 		return nil, fmt.Errorf("making the repositories: %w", err)
 	}
-	for _, work := range r.works {
+	for _, work := range gitWorks {
+		if !r.named.MatchString(work) {
+			continue
+		}
 		done, err := r.work(ctx, work, repositories, s)
 		if err != nil {
 			return nil, fmt.Errorf("%s of %d: %w", work, s.n, err)
@@ -86,19 +64,6 @@ func (r *gitRun) scale(ctx context.Context, s scale) (rows []row, err error) {
 		rows = append(rows, done...)
 	}
 	return rows, nil
-}
-
-// ready answers an engine that is prepared: what it did so far does not count, and what is new arrives.
-func (r *gitRun) ready(w http.ResponseWriter, _ *http.Request) {
-	if err := r.atReady(); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-	}
-}
-
-// A gitResult is what one contender's work gave in all rounds.
-type gitResult struct {
-	traffic
-	samples []measure.Sample
 }
 
 // work has one work done by all contenders in turn: first to count, then to take the time.
@@ -109,39 +74,31 @@ func (r *gitRun) work(ctx context.Context, work string, all *repositories, s sca
 		return nil, err
 	}
 	whos := slices.DeleteFunc(slices.Clone(r.whos), func(c contender) bool { return slices.Contains(c.without, work) })
-	if len(whos) == 0 {
-		return nil, nil
-	}
-	results := make(map[string]*gitResult)
-	for round := 0; round <= s.runs; round++ {
-		fmt.Fprintf(r.log, "git: %s, round %d of %d\n", work, round, s.runs)
-		for _, c := range turns(whos, round) {
-			sample, counted, err := r.job(ctx, origin, all, fetch.Job{Who: c.name, Work: work}, c, round, s.n)
-			if err == nil && sample.Content != want {
-				err = fmt.Errorf("%d files are not the %d that git archive gives", sample.Files, want.Files)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("by %s: %w", c.name, err)
-			}
-			if round == 0 {
-				results[c.name] = &gitResult{traffic: counted}
-				continue
-			}
+	results := make(map[string]*result)
+	err = r.inTurn("git", work, whos, 0, s.runs, func(c contender, round int) error {
+		sample, counted, err := r.job(ctx, origin, all, fetch.Job{Who: c.name, Work: work}, c, round, s.n)
+		switch {
+		case err != nil:
+			return err
+		case sample.Content != want:
+			return fmt.Errorf("%d files are not the %d that git archive gives", sample.Files, want.Files)
+		case round == 0:
+			results[c.name] = &result{traffic: counted}
+		default:
 			results[c.name].samples = append(results[c.name].samples, sample.Sample)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	var rows []row
 	for _, c := range whos {
-		rows = append(rows, results[c.name].row(work, c.name, s.n, want.Files))
+		measured := row{Area: "git", Work: work, Who: c.name, N: s.n, Objects: want.Files}
+		results[c.name].fill(&measured)
+		rows = append(rows, measured)
 	}
 	return rows, nil
-}
-
-func (g *gitResult) row(work, who string, n, files int) row {
-	r := row{Area: "git", Work: work, Who: who, N: n, Objects: files, Requests: g.requests, Verbs: g.verbs, Sent: g.sent,
-		Received: g.received}
-	r.summarize(g.samples)
-	return r
 }
 
 // askedTimes is how often one process asks whether there is something new: once is too short to be told from noise.
@@ -168,7 +125,7 @@ func (r *gitRun) job(ctx context.Context, o origin, all *repositories, j fetch.J
 	if err := o.moveTo(ctx, o.before); err != nil {
 		return s, counted, err
 	}
-	r.atReady = func() error {
+	r.control.atReady = func() error {
 		r.take()
 		return o.moveTo(ctx, o.tip)
 	}

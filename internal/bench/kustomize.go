@@ -76,20 +76,15 @@ func defaultCorpus() string {
 // A kustomizeRun is one run of the area.
 type kustomizeRun struct {
 	options
+	choice
 	trees
-	works   *regexp.Regexp
-	whos    []contender
-	engines string // folder of their programs
-	jobs    int    // how many were done
+	jobs int // how many were done
 }
 
 func runKustomize(ctx context.Context, o options) (rows []row, err error) {
-	r := &kustomizeRun{options: o, whos: matching(kustomizeContenders, o.who)}
-	if len(r.whos) == 0 {
-		return nil, fmt.Errorf("no contender matches %s", o.who)
-	}
-	if r.works, err = regexp.Compile(o.works); err != nil {
-		return nil, fmt.Errorf("reading the expression of the works: %w", err)
+	r := &kustomizeRun{options: o}
+	if r.choice, err = o.choose(ctx, "kustomize", kustomizeContenders); err != nil {
+		return nil, err
 	}
 	folder, err := os.MkdirTemp("", "gitopskit-bench-")
 	if err != nil {
@@ -97,9 +92,6 @@ func runKustomize(ctx context.Context, o options) (rows []row, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	r.trees = trees{folder: folder, corpus: o.corpus}
-	if r.engines, err = buildEngines(ctx, o.log, "kustomize", r.whos); err != nil {
-		return nil, err
-	}
 	for i, s := range o.scales {
 		for _, fixed := range []bool{true, false} {
 			if fixed && i > 0 {
@@ -125,7 +117,7 @@ func runKustomize(ctx context.Context, o options) (rows []row, err error) {
 func (r *kustomizeRun) scale(ctx context.Context, s scale, fixed bool) ([]row, error) {
 	var rows []row
 	for _, w := range kustomizeWorks {
-		if w.fixed != fixed || !r.works.MatchString(w.name(s.n)) {
+		if w.fixed != fixed || !r.named.MatchString(w.name(s.n)) {
 			continue
 		}
 		whos := r.ableTo(w, s.n)
@@ -168,15 +160,13 @@ func (r *kustomizeRun) ableTo(w kustomizeWork, n int) []contender {
 // work has one work done by all contenders in turn, and compares what they made.
 func (r *kustomizeRun) work(ctx context.Context, w kustomizeWork, whos []contender, s scale) ([]row, error) {
 	samples := make(map[string][]build.Sample)
-	for round := 1; round <= s.runs; round++ {
-		fmt.Fprintf(r.log, "kustomize: %s, round %d of %d\n", w.name(s.n), round, s.runs)
-		for _, c := range turns(whos, round) {
-			sample, err := r.job(ctx, w, c, s.n, round)
-			if err != nil {
-				return nil, fmt.Errorf("%s by %s: %w", w.name(s.n), c.name, err)
-			}
-			samples[c.name] = append(samples[c.name], sample)
-		}
+	err := r.inTurn("kustomize", w.name(s.n), whos, 1, s.runs, func(c contender, round int) error {
+		sample, err := r.job(ctx, w, c, s.n, round)
+		samples[c.name] = append(samples[c.name], sample)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", w.name(s.n), err)
 	}
 	var rows []row
 	for _, c := range whos {
