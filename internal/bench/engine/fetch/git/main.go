@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"github.com/gitopskit/gitopskit/internal/bench/fetch"
 	"github.com/gitopskit/gitopskit/internal/bench/measure"
@@ -55,13 +54,11 @@ func (r *run) git(ctx context.Context, args ...string) (string, error) {
 	cmd.Dir = r.Folder
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.Folder, "LC_ALL=C", "GIT_TERMINAL_PROMPT=0",
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull}
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("git %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(said.Bytes()))
-	}
-	r.peakMiB = max(r.peakMiB, measure.PeakOf(cmd.ProcessState))
-	return out.String(), nil
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	peakMiB, err := measure.Pipe(cmd)
+	r.peakMiB = max(r.peakMiB, peakMiB)
+	return out.String(), err
 }
 
 // clone makes one with these flags in a folder of its own.

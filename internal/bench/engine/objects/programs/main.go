@@ -2,14 +2,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"github.com/gitopskit/gitopskit/internal/bench/fetch"
 	"github.com/gitopskit/gitopskit/internal/bench/measure"
@@ -55,17 +53,12 @@ func open(ctx context.Context, j objects.Job) (*fetch.Fetch, error) {
 	}, nil
 }
 
-func (r *run) sync(ctx context.Context) error {
+func (r *run) sync(ctx context.Context) (err error) {
 	cmd := exec.CommandContext(ctx, r.Program, r.args...)
 	cmd.Dir = r.Folder
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.Folder, "LC_ALL=C.UTF-8"}, r.env...)
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s %s: %w: %.2000s", r.Who, strings.Join(r.args, " "), err, bytes.TrimSpace(said.Bytes()))
-	}
-	r.peakMiB = measure.PeakOf(cmd.ProcessState)
-	return nil
+	r.peakMiB, err = measure.Pipe(cmd)
+	return err
 }
 
 // rclone takes from the listing when an object was changed, and not by a HEAD of each. A HEAD before each GET and the
