@@ -84,7 +84,7 @@ func (b bar) best(rows []row, s scale) (best row, ok bool) {
 	best.Who = b.than[0]
 	for _, who := range b.than {
 		r, there := find(rows, s.n, s.size, cmp.Or(b.beside, b.work), who)
-		if there && (!ok || b.figure(r) < b.figure(best)) {
+		if there && r.Missing == "" && (!ok || b.figure(r) < b.figure(best)) {
 			best, ok = r, true
 		}
 	}

@@ -51,4 +51,4 @@ func bucketBars() []bar {
 }
 
 // printObjects prints the rows of the area bucket at one scale for people.
-func printObjects(w io.Writer, rows []row) { printTransfers(w, rows, 14, bucketContenders, "objects") }
+func printObjects(w io.Writer, rows []row) { printTransfers(w, rows, bucketContenders, "objects") }

@@ -63,4 +63,4 @@ func requests(r row) float64 { return float64(r.Requests) }
 func kibibytes(r row) float64 { return float64(r.Sent+r.Received) / 1024 }
 
 // printFetches prints the rows of the area git at one scale for people.
-func printFetches(w io.Writer, rows []row) { printTransfers(w, rows, 12, gitContenders, "files") }
+func printFetches(w io.Writer, rows []row) { printTransfers(w, rows, gitContenders, "files") }

@@ -28,10 +28,15 @@ func (r recipe) isLink(i int) bool { return i%r.each%leastInFolder == 19 }
 
 var words = []string{"web", "api", "worker", "cache", "queue", "billing", "search", "mail", "gateway", "metrics", "auth"}
 
-// textOf is 1 to 5 KiB that look like manifests, and shrink as those do. From commit to commit one line differs.
+// textOf is 1 to 5 KiB. From commit to commit one line differs.
 func textOf(random *rand.Rand, i, c int) []byte {
 	body := fmt.Appendf(nil, "apiVersion: example\nkind: Services\nmetadata:\n  name: app-%05d\nspec:\n  version: v1.%d\n", i, c)
-	for size := 1<<10 + random.IntN(4<<10); len(body) < size; {
+	return services(random, body, 1<<10+random.IntN(4<<10))
+}
+
+// services adds what looks like manifests, and shrinks as those do, until there are at least so many bytes.
+func services(random *rand.Rand, body []byte, size int) []byte {
+	for len(body) < size {
 		word, other := words[random.IntN(len(words))], words[random.IntN(len(words))]
 		body = fmt.Appendf(body, "- name: %s-%d\n  image: registry.example/%s:v1.%d.%d\n  replicas: %d\n", word, random.IntN(1000),
 			other, random.IntN(100), random.IntN(100), random.IntN(10))

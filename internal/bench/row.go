@@ -28,7 +28,8 @@ type row struct {
 	PeakMiB  float64          `json:"peak_mib"`  // the greatest of resident memory; 0: not known
 	ReadyMiB float64          `json:"ready_mib"` // the part of it that was there before the work: program and objects
 	Runs     int              `json:"runs"`
-	Objects  int              `json:"objects,omitempty"`  // that a build gave, or files of a fetch
+	Objects  int              `json:"objects,omitempty"`  // that a build gave, or files
+	Bytes    int64            `json:"bytes,omitempty"`    // of the archive
 	AloneMS  float64          `json:"alone_ms,omitempty"` // of one build, where MS is until two side by side are done
 
 	// Missing says why there is nothing but names: the contender's program is not there.

@@ -12,10 +12,13 @@ type column struct {
 	cell  func(all []row, r row) string
 }
 
-// printParagraphs prints the rows of one scale for people: a paragraph for each work, whose name is so wide, and a line for each
-// contender. Of a program that is not there the line says so.
-func printParagraphs(w io.Writer, rows []row, workWidth int, all []contender, columns ...column) {
-	work, who := "", whoWidth(all)
+// printParagraphs prints the rows of one scale for people: a paragraph for each work, and a line for each contender. Of a
+// program that is not there the line says so.
+func printParagraphs(w io.Writer, rows []row, all []contender, columns ...column) {
+	work, who, workWidth := "", whoWidth(all), 0
+	for _, r := range rows {
+		workWidth = max(workWidth, len(r.Work))
+	}
 	for i, r := range rows {
 		if i == 0 {
 			fmt.Fprintf(w, "%s: n %d, %d timed runs of each in turn\n", r.Area, r.N, runsOf(rows))
@@ -87,8 +90,8 @@ func allRequests() column {
 }
 
 // printTransfers prints the rows of an area that fetches.
-func printTransfers(w io.Writer, rows []row, workWidth int, all []contender, objects string) {
+func printTransfers(w io.Writer, rows []row, all []contender, objects string) {
 	columns := append([]column{objectsAs(objects)}, times()...)
 	columns = append(append(columns, bytesOfWire()...), memory()...)
-	printParagraphs(w, rows, workWidth, all, append(columns, allRequests())...)
+	printParagraphs(w, rows, all, append(columns, allRequests())...)
 }

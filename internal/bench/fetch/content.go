@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 )
@@ -52,7 +53,7 @@ func lineOf(fsys fs.FS, name string, d fs.DirEntry) (string, error) {
 	return line(name, info.Mode(), body), err
 }
 
-// ReadArchive returns the content of what git archive prints.
+// ReadArchive returns the content of a tar, such as git archive prints.
 func ReadArchive(r io.Reader) (Content, error) {
 	var all []string
 	archive := tar.NewReader(r)
@@ -64,15 +65,16 @@ func ReadArchive(r io.Reader) (Content, error) {
 		if err != nil {
 			return Content{}, err
 		}
+		name := path.Clean(header.Name) // GNU tar's begin with ./ where it is told to pack the folder that it is in
 		switch header.Typeflag {
 		case tar.TypeReg:
 			body, err := io.ReadAll(archive)
 			if err != nil {
 				return Content{}, err
 			}
-			all = append(all, line(header.Name, fs.FileMode(header.Mode), body))
+			all = append(all, line(name, fs.FileMode(header.Mode), body))
 		case tar.TypeSymlink:
-			all = append(all, line(header.Name, fs.ModeSymlink, []byte(header.Linkname)))
+			all = append(all, line(name, fs.ModeSymlink, []byte(header.Linkname)))
 		}
 	}
 }

@@ -38,11 +38,11 @@ func (open Engine) measure(ctx context.Context, j Job) (Sample, error) {
 	return s, s.check(j, files)
 }
 
-// A Course is how a fetch is measured, whatever it fetches from.
+// A Course is how a fetch is measured, whatever it fetches from, or what else brings files.
 type Course struct {
 	Warm    func(context.Context) (*Fetch, error) // something small, that is run and not measured
 	Open    func(context.Context) (*Fetch, error) // what is measured
-	Ready   string                                // URL that is sent a POST between the two
+	Ready   string                                // URL that is sent a POST between the two; empty: nobody has to know
 	Times   int                                   // how often it is run, of which the median counts; 0: once
 	Profile string                                // file; empty: none
 }
@@ -59,8 +59,10 @@ func (c Course) Measure(ctx context.Context) (s Sample, files fs.FS, err error) 
 	if f, err = c.Open(ctx); err != nil {
 		return s, nil, fmt.Errorf("preparing: %w", err)
 	}
-	if err := ready(ctx, c.Ready); err != nil {
-		return s, nil, err
+	if c.Ready != "" {
+		if err := ready(ctx, c.Ready); err != nil {
+			return s, nil, err
+		}
 	}
 	debug.FreeOSMemory() // what preparing left is nobody's peak
 	if s.ReadyMiB, err = measure.RestartPeak(); err != nil {

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Pipe runs programs at once, each of which reads what the one before it writes, and waits for all. The first one's input and the
-// last one's output are as they were set; output that nobody reads is in the error. The peak, in MiB, is the sum of
-// [PeakOf] each: more than they had at any one time.
+// Pipe runs programs at once, each of which reads what the one before it writes, and waits for all. The first one's input
+// and the last one's output are as they were set; output that nobody reads is in the error. The peak, in MiB, is the sum
+// of [PeakOf] each: more than they had at any one time.
 func Pipe(programs ...*exec.Cmd) (peakMiB float64, err error) {
 	var errs []error
 	said := make([]bytes.Buffer, len(programs))
