@@ -15,7 +15,7 @@ import (
 	"github.com/gitopskit/gitopskit/internal/bench/fetch"
 )
 
-// check returns what a contender's archive is, if it has the tree's content. Go's own archive/tar reads it, whoever wrote it.
+// check returns what an archive is, if it has the tree's content. Go's own archive/tar reads it, whoever wrote it.
 func (t *writtenTree) check(path, format string) (digest string, size int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -78,7 +78,7 @@ func runArtifact(ctx context.Context, o options) (rows []row, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	if r.warm, err = (artifactTree{"warm", 100, 5 << 10}).writeTo(folder); err != nil {
+	if r.warm, err = (artifactTree{"warm", 20, 5 << 10}).writeTo(folder); err != nil {
 		return nil, err
 	}
 	return o.atEach(func(s scale) ([]row, error) { return r.scale(ctx, s) })

@@ -173,7 +173,7 @@
 //
 // Every archive that was packed is read by Go's archive/tar, and its files compared with the tree's, with the executable
 // bit; so are all that were unpacked, and the one that was read. That is not measured. Each process does the work once with
-// another tree, of 100 files, and then once measured. There is no round that is not timed.
+// another tree, of 20 files, and then once measured. There is no round that is not timed.
 //
 //   - gitopskit: artifact.Pack of os.DirFS, Unpack, and Open and fs.ReadFile, with no options but limits. It knows of an
 //     archive the digest and the size, and verifies them before a file is believed. Open has all content in memory.

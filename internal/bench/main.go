@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { usage(flags) }
-	n := flags.String("n", a.defaultN(), 
+	n := flags.String("n", a.defaultN(),
 		"how many objects, in the areas git and artifact files, at least 2; or several numbers, with commas")
 	runs := flags.String("runs", "3", "timed runs of each contender; or one number for each of n")
 	who := flags.String("who", ".", "regular expression of the contenders that take part")
