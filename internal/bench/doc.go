@@ -163,7 +163,7 @@
 //   - 50000 small files of 512 bytes.
 //   - 100 large files of 5 MiB.
 //
-// What is in them looks like manifests, of which no two are alike; gzip makes a sixth of it. One file in twenty is
+// What is in them looks like manifests, of which no two are alike; gzip makes a seventh of it. One file in twenty is
 // executable, twenty are in a folder, and there are no links, as Flux's package leaves them out. The works are:
 //
 //   - pack gzip, pack zstd: a folder to a file.

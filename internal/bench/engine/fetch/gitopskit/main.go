@@ -3,10 +3,9 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 
 	"github.com/gitopskit/gitopskit/internal/bench/fetch"
+	"github.com/gitopskit/gitopskit/internal/bench/fetch/origin"
 	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/git"
 	"github.com/opencontainers/go-digest"
@@ -17,7 +16,7 @@ func main() { fetch.Main(open) }
 // open makes a Source. Where a new commit is to come, it is one that has fetched the commit before, as one in a program
 // that runs for long has.
 func open(ctx context.Context, j fetch.Job) (*fetch.Fetch, error) {
-	origin, err := git.New(j.URL, options(j))
+	from, err := git.New(j.URL, options(j))
 	if err != nil {
 		return nil, err
 	}
@@ -26,25 +25,11 @@ func open(ctx context.Context, j fetch.Job) (*fetch.Fetch, error) {
 	case fetch.NothingNew:
 		known = source.Revision{Name: fetch.Branch, Digest: digest.NewDigestFromEncoded("sha1", j.Commit)}
 	case fetch.NewCommit:
-		before, err := origin.Fetch(ctx, source.Revision{})
-		if err != nil {
-			return nil, err
-		}
-		known = before.Revision
-		if err := before.Close(); err != nil {
+		if known, err = origin.Known(ctx, from); err != nil {
 			return nil, err
 		}
 	}
-	return &fetch.Fetch{Run: func(ctx context.Context) (fs.FS, error) {
-		snapshot, err := origin.Fetch(ctx, known)
-		if errors.Is(err, source.ErrNotModified) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err // and not a nil snapshot in an interface
-		}
-		return snapshot, nil
-	}}, nil
+	return origin.Fetch(from, known), nil
 }
 
 // options name what a job wants, as a consumer would.

@@ -3,10 +3,9 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 
 	"github.com/gitopskit/gitopskit/internal/bench/fetch"
+	"github.com/gitopskit/gitopskit/internal/bench/fetch/origin"
 	"github.com/gitopskit/gitopskit/internal/bench/objects"
 	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/bucket"
@@ -17,7 +16,7 @@ func main() { objects.Main(open) }
 // open makes a Source. Where it is to know what is there, it is one that has fetched all, as one in a program that runs for
 // long has.
 func open(ctx context.Context, j objects.Job) (*fetch.Fetch, error) {
-	origin, err := bucket.New(bucket.Options{Endpoint: "http://" + j.Endpoint, Bucket: j.Bucket, Region: objects.Region,
+	from, err := bucket.New(bucket.Options{Endpoint: "http://" + j.Endpoint, Bucket: j.Bucket, Region: objects.Region,
 		AccessKey: j.AccessKey, SecretKey: j.SecretKey, Concurrency: objects.Concurrency,
 		Limits: source.Limits{MaxFiles: 2_000_000, MaxBytes: 1 << 40}}) // whatever the command line asks for
 	if err != nil {
@@ -25,23 +24,9 @@ func open(ctx context.Context, j objects.Job) (*fetch.Fetch, error) {
 	}
 	var known source.Revision
 	if j.Work != objects.First {
-		before, err := origin.Fetch(ctx, source.Revision{})
-		if err != nil {
-			return nil, err
-		}
-		known = before.Revision
-		if err := before.Close(); err != nil {
+		if known, err = origin.Known(ctx, from); err != nil {
 			return nil, err
 		}
 	}
-	return &fetch.Fetch{Run: func(ctx context.Context) (fs.FS, error) {
-		snapshot, err := origin.Fetch(ctx, known)
-		if errors.Is(err, source.ErrNotModified) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err // and not a nil snapshot in an interface
-		}
-		return snapshot, nil
-	}}, nil
+	return origin.Fetch(from, known), nil
 }
