@@ -120,6 +120,7 @@ func TestCommandLineRefusesWhatItCannotDo(t *testing.T) {
 		{"apply", "-runs", "1,2"}, {"apply", "-size", "-1"},
 		{"apply", "-who", "("}, {"apply", "-who", "nobody"}, {"apply", "more"}, {"apply", "-work", "."},
 		{"git", "-who", "nobody"}, {"git", "-work", "("}, {"git", "-size", "1"}, {"git", "-n", "1"},
+		{"artifact", "-who", "nobody"}, {"artifact", "-work", "("}, {"artifact", "-size", "1"}, {"artifact", "-dir", "/nowhere/at/all"},
 		{"kustomize", "-size", "1"}, {"kustomize", "-n", "1"}, {"kustomize", "-who", "nobody"}, {"kustomize", "-work", "("}} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%q: no error", args)

@@ -175,8 +175,9 @@
 // bit; so are all that were unpacked, and the one that was read. That is not measured. Each process does the work once with
 // another tree, of 20 files, and then once measured. There is no round that is not timed.
 //
-//   - gitopskit: artifact.Pack of os.DirFS, Unpack, and Open and fs.ReadFile, with no options but limits. It knows of an
-//     archive the digest and the size, and verifies them before a file is believed. Open has all content in memory.
+//   - gitopskit: artifact.Pack of os.DirFS, Unpack, and Open and fs.ReadFile, with no options but limits, on the cores
+//     that it takes by itself. It knows of an archive the digest and the size, and verifies them before a file is believed.
+//     Open has all content in memory.
 //   - fluxcd/pkg/tar: Tar and Untar, with a buffer between them and the file, which Flux does not give them, and without
 //     a digest. To read one file it unpacks that one with a filter. It knows no zstd.
 //   - fluxcd/pkg/tar+sha256: the same as Flux's controllers do it. source-controller's storage packs, without a buffer, to
