@@ -3,9 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"io/fs"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -17,6 +17,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/gitopskit/gitopskit/artifact"
+	"github.com/gitopskit/gitopskit/artifact/artifacthttp"
 	"github.com/gitopskit/gitopskit/internal/bench/fetch"
 )
 
@@ -85,19 +86,28 @@ func TestFluxUnpacksWhatPackPacks(t *testing.T) {
 	}
 }
 
-// served is an HTTP server that has the archive, and the path at which it is.
-func served(t *testing.T, packed []byte, d artifact.Descriptor) (url string) {
+// served is the folder of a store that has the archive, and the URL of an HTTP server of the store's Handler.
+func served(t *testing.T, packed []byte, d artifact.Descriptor) (folder, url string) {
 	t.Helper()
-	path := "/" + d.Digest.String() + ".tar.gz"
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != path {
-			http.NotFound(w, r)
-			return
+	folder = t.TempDir()
+	store, err := artifact.Dir(folder, artifact.DirOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
 		}
-		_, _ = w.Write(packed)
-	}))
+	})
+	if err := store.Put(t.Context(), bytes.NewReader(packed), d); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Tag(t.Context(), "apps/podinfo", d.Digest, "main@sha1:3a4ad1"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(artifacthttp.Handler(store, artifacthttp.HandlerOptions{}))
 	t.Cleanup(server.Close)
-	return server.URL + path
+	return folder, server.URL
 }
 
 // kustomizeController fetches as the controller does, without its retries.
@@ -106,24 +116,40 @@ func kustomizeController(ctx context.Context, url, digest, to string) error {
 		fluxfetch.WithUntar(tar.WithMaxUntarSize(tar.UnlimitedUntarSize))).FetchWithContext(ctx, url, digest, to)
 }
 
-func TestKustomizeControllerFetchesWhatPackPacks(t *testing.T) {
+func TestKustomizeControllerFetchesWhatHandlerServes(t *testing.T) {
 	folder := fluxTree(t)
 	packed, d := packTree(t, folder)
-	url, to := served(t, packed, d), t.TempDir()
-	if err := kustomizeController(t.Context(), url, d.Digest.String(), to); err != nil {
+	stored, url := served(t, packed, d)
+	want := contentOf(t, os.DirFS(folder))
+	for _, path := range []string{"/" + d.Digest.String(), "/" + d.Digest.String() + ".tar.gz", "/apps/podinfo.tar.gz"} {
+		to := t.TempDir()
+		if err := kustomizeController(t.Context(), url+path, d.Digest.String(), to); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if got := contentOf(t, os.DirFS(to)); got != want {
+			t.Errorf("%s: got %+v, want %+v", path, got, want)
+		}
+	}
+	refused := func(path, digest string, is error, says string) {
+		t.Helper()
+		to := t.TempDir()
+		err := kustomizeController(t.Context(), url+path, digest, to)
+		if err == nil || is != nil && !errors.Is(err, is) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if got := contentOf(t, os.DirFS(to)); got.Files != 0 {
+			t.Errorf("%s: %d files in spite of it", path, got.Files)
+		}
+	}
+	other := digest.FromString("other").String()
+	refused("/apps/podinfo", other, nil, "doesn't match")
+	refused("/"+other, other, fluxfetch.ErrFileNotFound, "")
+	// The server itself refuses a damaged artifact: Flux gets none whose digest it could look at.
+	packed[len(packed)/2] ^= 1
+	if err := os.WriteFile(filepath.Join(stored, "sha256", d.Digest.Encoded(), "blob"), packed, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := contentOf(t, os.DirFS(to)), contentOf(t, os.DirFS(folder)); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-	other, nowhere := digest.FromString("other").String(), t.TempDir()
-	err := kustomizeController(t.Context(), url, other, nowhere)
-	if err == nil || !strings.Contains(err.Error(), other) {
-		t.Errorf("with another digest: %v", err)
-	}
-	if got := contentOf(t, os.DirFS(nowhere)); got.Files != 0 {
-		t.Errorf("%d files in spite of the digest", got.Files)
-	}
+	refused("/apps/podinfo", d.Digest.String(), nil, "failed to download archive")
 }
 
 // What Flux's packers write is known by its digest alone, as in the status of a source, and by what its content is.
