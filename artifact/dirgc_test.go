@@ -19,8 +19,8 @@ import (
 	"github.com/gitopskit/gitopskit/internal/flock"
 )
 
-// aged puts numbered(0) to numbered(n-1), each an hour older than the one after
-// it and the last an hour old, and returns their digests.
+// aged puts n artifacts, each an hour older than the one after it and the last an
+// hour old, and returns their digests.
 func aged(t testing.TB, dir string, n int) (digests []digest.Digest) {
 	t.Helper()
 	store := dirStore(t, dir)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -18,10 +19,10 @@ import (
 	"github.com/gitopskit/gitopskit/artifact"
 )
 
-// putNumbered puts numbered(n) and returns its digest.
+// putNumbered puts a small tree that differs for each n, and returns its digest.
 func putNumbered(t testing.TB, s *artifact.DirStore, n int) digest.Digest {
 	t.Helper()
-	d, err := artifact.PackTo(t.Context(), s, numbered(n), artifact.PackOptions{})
+	d, err := artifact.PackTo(t.Context(), s, fstest.MapFS{"n": file(strings.Repeat("n", n))}, artifact.PackOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
