@@ -26,8 +26,8 @@ import (
 const contentGolden = "sha256:043f3b7cd87e68823a4b67af771e69647c510f59248f4bb58a06d1e3b8f55a6d"
 
 var golden = map[artifact.Compression]digest.Digest{
-	artifact.Gzip: "sha256:b7d3d79095990a6a3a6b0d09a042d50d485b74df6942e86676517958d794bc6e",
-	artifact.Zstd: "sha256:6d61d3447013c4444b59112323f06220d0f800595783fa56df51f4948cf6c4a6",
+	artifact.Gzip: "sha256:4900863564220b9565334140bcf4ec9dfddeaff9556e3ca89137096dc7f9994d",
+	artifact.Zstd: "sha256:2fee76fee16604577f66b1d5ca9d28b1f4365521a889ddfbb471eac327bd6089",
 	artifact.None: contentGolden,
 }
 
