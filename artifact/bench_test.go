@@ -43,20 +43,22 @@ func benchTree(b *testing.B) fs.FS {
 }
 
 func BenchmarkPack(b *testing.B) {
-	for _, c := range []artifact.Compression{artifact.Gzip, artifact.Zstd, artifact.None} {
-		b.Run(c.String(), func(b *testing.B) {
-			tree := inMemory(b, manifests(1700))
-			var d artifact.Descriptor
-			b.ReportAllocs()
-			for b.Loop() {
-				var err error
-				if d, err = artifact.Pack(b.Context(), io.Discard, tree, artifact.PackOptions{Compression: c}); err != nil {
-					b.Fatal(err)
+	tree := inMemory(b, manifests(1700))
+	for _, c := range compressions {
+		for _, level := range packLevels {
+			b.Run(c.String()+"/"+level.String(), func(b *testing.B) {
+				var d artifact.Descriptor
+				b.ReportAllocs()
+				for b.Loop() {
+					var err error
+					if d, err = artifact.Pack(b.Context(), io.Discard, tree, artifact.PackOptions{Compression: c, Level: level}); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-			b.SetBytes(d.ContentSize)
-			b.ReportMetric(float64(d.Size), "packed-bytes")
-		})
+				b.SetBytes(d.ContentSize)
+				b.ReportMetric(float64(d.Size), "packed-bytes")
+			})
+		}
 	}
 }
 
@@ -96,7 +98,7 @@ func BenchmarkUnpack(b *testing.B) {
 	}
 }
 
-// BenchmarkGzipLevel is what the level was chosen by. The last, "std", is the
+// BenchmarkGzipLevel is what the levels were chosen by. The last, "std", is the
 // standard library's default.
 func BenchmarkGzipLevel(b *testing.B) {
 	content, _ := pack(b, benchTree(b), artifact.PackOptions{Compression: artifact.None})

@@ -53,6 +53,9 @@ func (c *crew) stop(err error) { c.cancel(err) }
 
 // err is why everybody is to stop, or nil.
 func (c *crew) err() error {
+	if c.ctx.Err() == nil {
+		return nil
+	}
 	if err := c.caller.Err(); err != nil {
 		return err
 	}

@@ -25,23 +25,39 @@ import (
 // latter makes every artifact in the world a new one, though of old content.
 const contentGolden = "sha256:043f3b7cd87e68823a4b67af771e69647c510f59248f4bb58a06d1e3b8f55a6d"
 
-var golden = map[artifact.Compression]digest.Digest{
-	artifact.Gzip: "sha256:4900863564220b9565334140bcf4ec9dfddeaff9556e3ca89137096dc7f9994d",
-	artifact.Zstd: "sha256:2fee76fee16604577f66b1d5ca9d28b1f4365521a889ddfbb471eac327bd6089",
-	artifact.None: contentGolden,
+var golden = levelGoldens[artifact.LevelDefault]
+
+var levelGoldens = map[artifact.Level]map[artifact.Compression]digest.Digest{
+	artifact.LevelDefault: {
+		artifact.Gzip: "sha256:4900863564220b9565334140bcf4ec9dfddeaff9556e3ca89137096dc7f9994d",
+		artifact.Zstd: "sha256:57b333306a2f8f62ce71d044f7c47973e9d5cffd3af32a7fb1133ece221677ed",
+		artifact.None: contentGolden,
+	},
+	artifact.LevelFastest: {
+		artifact.Gzip: "sha256:e67016617cbf802c5133085397c3b1c7b0c388a7c27474c4888e28a972191b1a",
+		artifact.Zstd: "sha256:57b333306a2f8f62ce71d044f7c47973e9d5cffd3af32a7fb1133ece221677ed",
+		artifact.None: contentGolden,
+	},
+	artifact.LevelBest: {
+		artifact.Gzip: "sha256:bc4c985e13d18b6764343ed99762e37a5910fb8f19b9344e4f2ceb34e6cd65b2",
+		artifact.Zstd: "sha256:b6f2ccb092f93918a2982274680baaca69d1e91fbb558561cf0c31df00a795a4",
+		artifact.None: contentGolden,
+	},
 }
 
 func TestPackGivesTheGoldenDigests(t *testing.T) {
-	for _, c := range compressions {
-		data, d := pack(t, sample(), artifact.PackOptions{Compression: c})
-		if d.Digest != golden[c] {
-			t.Errorf("%v: digest is %s, was %s", c, d.Digest, golden[c])
-		}
-		if d.ContentDigest != contentGolden {
-			t.Errorf("%v: content digest is %s, was %s", c, d.ContentDigest, contentGolden)
-		}
-		if d.Digest != digest.FromBytes(data) || d.Size != int64(len(data)) || d.Files != len(sample()) {
-			t.Errorf("%v: descriptor %+v is not of what was written", c, d)
+	for level, digests := range levelGoldens {
+		for _, c := range compressions {
+			data, d := pack(t, sample(), artifact.PackOptions{Compression: c, Level: level})
+			if d.Digest != digests[c] {
+				t.Errorf("%v, level %v: digest is %s, was %s", c, level, d.Digest, digests[c])
+			}
+			if d.ContentDigest != contentGolden {
+				t.Errorf("%v, level %v: content digest is %s, was %s", c, level, d.ContentDigest, contentGolden)
+			}
+			if d.Digest != digest.FromBytes(data) || d.Size != int64(len(data)) || d.Files != len(sample()) {
+				t.Errorf("%v, level %v: descriptor %+v is not of what was written", c, level, d)
+			}
 		}
 	}
 }
@@ -122,7 +138,7 @@ func TestPackDoesNotDependOnWhereTheTreeIs(t *testing.T) {
 
 func TestPackDoesNotDependOnTheNumberOfCPUs(t *testing.T) {
 	tree := manifests(100)
-	tree["noise"] = file(noise(1 << 20)) // many blocks of either compressor
+	tree["noise"] = file(noise(3 << 20)) // many blocks of either compressor
 	want := map[artifact.Compression]artifact.Descriptor{}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	for _, cpus := range []int{1, 2, 16} {

@@ -9,9 +9,6 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// maxEncoders bounds what a press takes of memory, which is up to 5 MiB for each.
-const maxEncoders = 6
-
 // A press takes an archive and writes the artifact. It cuts the archive into
 // blocks, which encoders compress at the same time, while one goroutine hashes
 // the blocks and another writes what became of them, each in their order.
@@ -53,9 +50,9 @@ func (t *tally) add(data []byte) {
 }
 
 func newPress(crew *crew, format *format, out *gauge) *press {
-	encoders := min(crew.size(), maxEncoders)
-	// One is filled, one is hashed or written, and as many wait as are encoded.
-	n := 2*encoders + 2
+	encoders := min(crew.size(), format.cores)
+	// One is filled, and two have been encoded before those that come before them.
+	n := encoders + 3
 	p := &press{
 		crew: crew, format: format, out: out, tally: tally{hash: newHash()},
 		free: make(chan *block, n), encoding: make(chan *block, n),

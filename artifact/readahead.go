@@ -1,12 +1,12 @@
 package artifact
 
 import (
-	"archive/tar"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"time"
+	"os"
+	"slices"
 )
 
 const (
@@ -28,8 +28,26 @@ type batch struct {
 	done    chan struct{} // closed once all was read ahead
 }
 
-func newBatch() *batch {
-	return &batch{entries: make([]candidate, 0, batchEntries), done: make(chan struct{})}
+// A batchPool holds the batches that nobody needs any more.
+type batchPool chan *batch
+
+func (p batchPool) get() *batch {
+	b := &batch{entries: make([]candidate, 0, batchEntries)}
+	select {
+	case b = <-p:
+		clear(b.entries)
+		b.entries, b.data = b.entries[:0], b.data[:0]
+	default:
+	}
+	b.done = make(chan struct{})
+	return b
+}
+
+func (p batchPool) put(b *batch) {
+	select {
+	case p <- b:
+	default:
+	}
 }
 
 // A candidate is an item that is to be packed, and what was read of it.
@@ -48,33 +66,23 @@ type reader struct {
 	crew  *crew
 	fsys  fs.FS
 	links fs.ReadLinkFS // fsys, or nil
-	tar   *tar.Writer
-	batch *batch // what tar writes to
-	block []byte
 }
 
 func newReader(crew *crew, fsys fs.FS) *reader {
-	r := &reader{crew: crew, fsys: fsys, block: make([]byte, aheadBytes)}
+	r := &reader{crew: crew, fsys: fsys}
 	r.links, _ = fsys.(fs.ReadLinkFS)
-	r.tar = tar.NewWriter(r)
 	return r
-}
-
-func (r *reader) Write(p []byte) (int, error) {
-	r.batch.data = append(r.batch.data, p...)
-	return len(p), nil
 }
 
 // read stops at the first error: nothing after it is of interest.
 func (r *reader) read(b *batch) {
-	r.batch = b
 	for i := range b.entries {
 		e := &b.entries[i]
 		if e.err == nil {
 			e.err = r.crew.err()
 		}
 		if e.err == nil {
-			e.err = r.entry(e)
+			e.err = r.entry(b, e)
 		}
 		if e.err != nil {
 			return
@@ -83,59 +91,76 @@ func (r *reader) read(b *batch) {
 	}
 }
 
-func (r *reader) entry(e *candidate) error {
+func (r *reader) entry(b *batch, e *candidate) error {
 	switch {
 	case e.kind == fs.ModeSymlink:
-		return r.link(e)
-	case e.kind == 0 && len(r.batch.data) < batchBytes:
-		return r.file(e)
+		return r.link(b, e)
+	case e.kind == 0 && len(b.data) < batchBytes:
+		return r.file(b, e)
 	}
 	return nil
 }
 
-func (r *reader) link(e *candidate) error {
+func (r *reader) link(b *batch, e *candidate) (err error) {
 	if r.links == nil {
 		return fmt.Errorf("symbolic link, and %T is no fs.ReadLinkFS: %w", r.fsys, errors.ErrUnsupported)
 	}
-	target, err := r.links.ReadLink(e.path)
-	if err != nil {
+	if e.target, err = r.links.ReadLink(e.path); err != nil {
 		return err
 	}
-	e.target, e.known, e.ahead = target, true, true
-	return r.tar.WriteHeader(linkHeader(e.path, target))
+	e.known, e.ahead = true, true
+	b.data, err = appendHeader(b.data, e.path, e.target, 0, 0o777)
+	return err
 }
 
-func (r *reader) file(e *candidate) error {
-	f, info, err := openRegular(r.fsys, e.path)
+func (r *reader) file(b *batch, e *candidate) error {
+	f, size, mode, err := openRegular(r.fsys, e.path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if info.Size() > aheadBytes {
+	if size > aheadBytes {
 		return nil
 	}
-	e.size, e.known, e.ahead = info.Size(), true, true
-	if err := r.tar.WriteHeader(fileHeader(e.path, info)); err != nil {
+	e.size, e.known, e.ahead = size, true, true
+	if b.data, err = appendHeader(b.data, e.path, "", size, mode); err != nil {
 		return err
 	}
-	content := r.block[:e.size]
-	if n, err := io.ReadFull(f, content); err != nil {
-		return shrank(err, e.size, int64(n))
-	}
-	if _, err := r.tar.Write(content); err != nil {
+	at, end := len(b.data), len(b.data)+int(size)
+	b.data = slices.Grow(b.data, int(size)+tarBlock)
+	if err := readWhole(f, b.data[at:end+1]); err != nil {
 		return err
 	}
-	if err := atEnd(f, e.size); err != nil {
-		return err
-	}
-	return r.tar.Flush()
+	b.data = append(b.data[:end], padding(size)...)
+	return nil
 }
 
-// openRegular opens what was listed as a regular file.
-func openRegular(fsys fs.FS, name string) (fs.File, fs.FileInfo, error) {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, nil, err
+// readWhole fills all of content but its last byte, for which there must be none.
+func readWhole(f fs.File, content []byte) error {
+	size := len(content) - 1
+	n, err := f.Read(content)
+	if _, ok := f.(*os.File); ok && n == size && err == nil && size > 0 {
+		return nil // the system reads less than it is asked for only at the end
+	}
+	for err == nil && n < len(content) {
+		var more int
+		more, err = f.Read(content[n:])
+		n += more
+	}
+	switch {
+	case n > size:
+		return grew(int64(size))
+	case err == io.EOF && n == size:
+		return nil
+	}
+	return shrank(err, int64(size), int64(n))
+}
+
+// openRegular opens what was listed as a regular file. Its mode is what it has in
+// the archive.
+func openRegular(fsys fs.FS, name string) (f fs.File, size, mode int64, err error) {
+	if f, err = fsys.Open(name); err != nil {
+		return nil, 0, 0, err
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -143,9 +168,13 @@ func openRegular(fsys fs.FS, name string) (fs.File, fs.FileInfo, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, nil, err
+		return nil, 0, 0, err
 	}
-	return f, info, nil
+	mode = 0o644
+	if info.Mode()&0o111 != 0 {
+		mode = 0o755
+	}
+	return f, info.Size(), mode, nil
 }
 
 // shrank tells what it means that reading ended with err after n bytes of size.
@@ -156,28 +185,4 @@ func shrank(err error, size, n int64) error {
 	return err
 }
 
-// atEnd makes sure that there is no more than the size that was read.
-func atEnd(f fs.File, size int64) error {
-	switch _, err := io.ReadFull(f, make([]byte, 1)); err {
-	case io.EOF:
-		return nil
-	case nil:
-		return fmt.Errorf("%w: grew from %d bytes", ErrChanged, size)
-	default:
-		return err
-	}
-}
-
-// fileHeader and linkHeader leave all that is not set here to zero, and the format
-// to the tar writer: USTAR, and PAX where a name or size needs it.
-func fileHeader(name string, info fs.FileInfo) *tar.Header {
-	mode := int64(0o644)
-	if info.Mode()&0o111 != 0 {
-		mode = 0o755
-	}
-	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: info.Size(), Mode: mode, ModTime: time.Unix(0, 0)}
-}
-
-func linkHeader(name, target string) *tar.Header {
-	return &tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777, ModTime: time.Unix(0, 0)}
-}
+func grew(size int64) error { return fmt.Errorf("%w: grew from %d bytes", ErrChanged, size) }

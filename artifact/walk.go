@@ -3,8 +3,8 @@ package artifact
 import (
 	"cmp"
 	"io/fs"
-	"path"
 	"slices"
+	"strings"
 )
 
 // An item is what a folder lists, and where it stands in the archive.
@@ -20,12 +20,13 @@ type walk struct {
 	fsys  fs.FS
 	links fs.ReadLinkFS // fsys, or nil
 	batch *batch
+	pool  batchPool
 	send  func(*batch) bool // tells whether to go on
 }
 
 // all lists the whole tree. An error is the last of what is sent.
 func (w *walk) all() {
-	w.batch = newBatch()
+	w.batch = w.pool.get()
 	w.folder(".")
 	w.send(w.batch)
 }
@@ -55,7 +56,7 @@ func (w *walk) emit(e candidate) bool {
 		return true
 	}
 	full := w.batch
-	w.batch = newBatch()
+	w.batch = w.pool.get()
 	return w.send(full)
 }
 
@@ -89,7 +90,7 @@ func (w *walk) list(dir string) (items []item, err error) {
 // wrong one does no harm: who packs the entry will see that it is something else.
 func (w *walk) look(dir string, entry fs.DirEntry) (item, error) {
 	name := entry.Name()
-	if name == "." || name == ".." || !fs.ValidPath(name) || path.Base(name) != name {
+	if name == "." || name == ".." || !fs.ValidPath(name) || strings.Contains(name, "/") {
 		return item{path: dir}, unsafef("folder with an entry named %q", name)
 	}
 	it := item{path: name, key: name, kind: entry.Type()}
