@@ -38,8 +38,10 @@ func TestPackWritesTheHeadersOfTheStandardLibrary(t *testing.T) {
 	w := tar.NewWriter(&want)
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
 		f := tree[name]
-		h := tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(f.Data)), Mode: int64(f.Mode.Perm()), ModTime: time.Unix(0, 0)}
 		data := f.Data
+		h := tar.Header{
+			Typeflag: tar.TypeReg, Name: name, Size: int64(len(data)), Mode: int64(f.Mode.Perm()), ModTime: time.Unix(0, 0),
+		}
 		if f.Mode.Type() == fs.ModeSymlink {
 			h.Typeflag, h.Linkname, h.Size, data = tar.TypeSymlink, string(f.Data), 0, nil
 		}
