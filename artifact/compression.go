@@ -2,10 +2,8 @@ package artifact
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -203,24 +201,4 @@ func newZstdEncoder(level zstd.EncoderLevel) (encoder, error) {
 
 func (e zstdEncoder) encode(dst, _, block []byte, _ bool) ([]byte, error) {
 	return e.EncodeAll(block, dst), nil
-}
-
-// decompressor returns what decompresses r, which must be an io.ByteReader for
-// gzip to read no further than its end. It starts no goroutine.
-func decompressor(mediaType string, r io.Reader) (io.ReadCloser, error) {
-	switch mediaType {
-	case MediaTypeTarGzip:
-		return gzip.NewReader(r)
-	case MediaTypeTarZstd:
-		dec, err := zstd.NewReader(r,
-			zstd.WithDecoderConcurrency(1),
-			zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(zstdWindow),
-			zstd.WithDecoderMaxMemory(zstdWindow))
-		if err != nil {
-			return nil, err
-		}
-		return dec.IOReadCloser(), nil
-	}
-	return io.NopCloser(r), nil
 }

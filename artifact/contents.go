@@ -91,7 +91,7 @@ func ContentsOf(ctx context.Context, fsys fs.FS, opts PackOptions) (Contents, er
 // ctx.Err(), and what r returns.
 func ReadContents(ctx context.Context, r io.Reader, want Descriptor, opts UnpackOptions) (Contents, error) {
 	l := newLister()
-	if err := scan(ctx, "read", r, want, opts.Limits, l); err != nil {
+	if err := scan(ctx, "read", r, want, opts, l); err != nil {
 		return nil, err
 	}
 	return l.contents(), nil
@@ -100,12 +100,13 @@ func ReadContents(ctx context.Context, r io.Reader, want Descriptor, opts Unpack
 // A lister is the sink of ReadContents, and of ContentsOf.
 type lister struct {
 	entries Contents
+	places  map[string]int // in entries, by path, of the first entries
 	hash    hash.Hash
 	block   []byte
 }
 
 func newLister() *lister {
-	return &lister{entries: Contents{}, hash: newHash(), block: make([]byte, blockSize)}
+	return &lister{entries: Contents{}, places: map[string]int{}, hash: newHash(), block: make([]byte, blockSize)}
 }
 
 func (l *lister) file(name string, executable bool, size int64, r io.Reader) error {
@@ -124,6 +125,15 @@ func (l *lister) file(name string, executable bool, size int64, r io.Reader) err
 func (l *lister) link(name, target string) error {
 	leaf := Leaf{Kind: SymbolicLink, Size: int64(len(target)), Target: target}
 	l.entries = append(l.entries, Entry{name, leaf})
+	return nil
+}
+
+// again makes places as complete as it has to be: most archives have no hard links.
+func (l *lister) again(name, earlier string) error {
+	for i := len(l.places); i < len(l.entries); i++ {
+		l.places[l.entries[i].Path] = i
+	}
+	l.entries = append(l.entries, Entry{name, l.entries[l.places[earlier]].Leaf})
 	return nil
 }
 

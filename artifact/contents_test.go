@@ -120,6 +120,18 @@ func TestReadContentsSortsWhatOthersPacked(t *testing.T) {
 	})
 }
 
+func TestReadContentsListsHardLinksAsFiles(t *testing.T) {
+	hard := func(name, to string) tar.Header { return tar.Header{Typeflag: tar.TypeLink, Name: name, Linkname: to} }
+	data := tarOf(t,
+		tar.Header{Typeflag: tar.TypeReg, Name: "z/run", Size: 1, Mode: 0o755}, hard("b", "z/run"), regular("c"),
+		hard("a", "b"), hard("d", "c"),
+	)
+	got := readContents(t, data, describe(artifact.MediaTypeTar, data))
+	equalContents(t, "archive", got, artifact.Contents{
+		execEntry("a", "x"), execEntry("b", "x"), fileEntry("c", "x"), fileEntry("d", "x"), execEntry("z/run", "x"),
+	})
+}
+
 func TestReadContentsBelievesNothingUnverified(t *testing.T) {
 	for _, c := range compressions {
 		data, d := pack(t, sample(), artifact.PackOptions{Compression: c})

@@ -60,10 +60,13 @@ func (d Descriptor) check() error {
 // none of its bytes need be read.
 func (d Descriptor) within(limits Limits) error {
 	switch {
-	case d.Size > limits.packedMax(), d.ContentSize > limits.MaxBytes:
+	case d.Size > limits.packedMax():
 		return limits.tooManyBytes()
 	case d.Files > limits.MaxFiles:
 		return limits.tooManyFiles()
+	}
+	if max, over := limits.contentMax(d.Size); d.ContentSize > max {
+		return over
 	}
 	return nil
 }

@@ -12,11 +12,19 @@ import (
 // Open and Unpack ask it whether an entry may join the tree, so that they
 // accept the same trees.
 type layout struct {
-	limits  Limits
-	kinds   map[string]kind
-	files   int // and symbolic links
-	folders int
-	bent    []bentLink
+	limits   Limits
+	portable bool // names must be good on other systems, too
+	shapes   map[string]shape
+	folded   map[string]string // where portable: from a path's folded form to the path
+	files    int               // and symbolic links
+	folders  int
+	copied   int64 // bytes of files that are hard links to others in the archive
+	bent     []bentLink
+}
+
+type shape struct {
+	kind kind
+	size int64 // of a file
 }
 
 type kind string
@@ -32,21 +40,34 @@ const (
 type bentLink struct{ name, target string }
 
 func newLayout(limits Limits) *layout {
-	return &layout{limits: limits, kinds: make(map[string]kind)}
+	return &layout{limits: limits, shapes: make(map[string]shape), folded: make(map[string]string)}
 }
 
 func (l *layout) file(name string, size int64) error {
 	if size > l.limits.MaxFileBytes {
 		return l.limits.fileTooLarge()
 	}
-	return l.enter(name, kindFile)
+	return l.enter(name, shape{kindFile, size})
+}
+
+// again is a hard link. There is nothing to link to but files that came before.
+func (l *layout) again(name, earlier string) error {
+	known, ok := l.shapes[earlier]
+	if !ok {
+		return unsafef("hard link to %.4096q, which is no file that came before it", earlier)
+	}
+	if known.kind != kindFile {
+		return unsafef("hard link to %.4096q, which is a %s", earlier, known.kind)
+	}
+	l.copied += known.size
+	return l.enter(name, known)
 }
 
 // folder may be called for a folder that is known.
-func (l *layout) folder(name string) error { return l.enter(name, kindFolder) }
+func (l *layout) folder(name string) error { return l.enter(name, shape{kind: kindFolder}) }
 
 func (l *layout) link(name, target string) error {
-	if err := l.enter(name, kindLink); err != nil {
+	if err := l.enter(name, shape{kind: kindLink}); err != nil {
 		return err
 	}
 	switch {
@@ -56,6 +77,13 @@ func (l *layout) link(name, target string) error {
 		return unsafef("symbolic link to %q, which is no path", target)
 	case target[0] == '/':
 		return unsafef("symbolic link to %q, which is absolute", target)
+	case isForeignEscape(target):
+		return unsafef("symbolic link to %q, which is outside the tree where a backslash or a drive has a meaning", target)
+	}
+	if l.portable {
+		if err := checkPortableTarget(target); err != nil {
+			return err
+		}
 	}
 	depth, named, bent := strings.Count(name, "/"), false, false
 	for elem := range strings.SplitSeq(target, "/") {
@@ -77,20 +105,20 @@ func (l *layout) link(name, target string) error {
 }
 
 // enter notes the entry and the folders above it.
-func (l *layout) enter(name string, k kind) error {
+func (l *layout) enter(name string, s shape) error {
 	if err := l.checkName(name); err != nil {
 		return err
 	}
-	if known, ok := l.kinds[name]; ok {
-		if known == kindFolder && k == kindFolder {
+	if known, ok := l.shapes[name]; ok {
+		if known.kind == kindFolder && s.kind == kindFolder {
 			return nil
 		}
-		return unsafef("%s where there is a %s of that name", k, known)
+		return unsafef("%s where there is a %s of that name", s.kind, known.kind)
 	}
 	if err := l.enterParents(name); err != nil {
 		return err
 	}
-	return l.note(name, k)
+	return l.note(name, s)
 }
 
 func (l *layout) checkName(name string) error {
@@ -99,6 +127,8 @@ func (l *layout) checkName(name string) error {
 		return l.limits.pathTooLong()
 	case name == ".", !fs.ValidPath(name), strings.ContainsRune(name, 0):
 		return unsafef("not the path of an entry inside the tree")
+	case isForeignEscape(name):
+		return unsafef("not the path of an entry inside the tree where a backslash or a drive has a meaning")
 	case strings.Count(name, "/") >= l.limits.MaxDepth:
 		return l.limits.tooDeep()
 	}
@@ -110,28 +140,33 @@ func (l *layout) checkName(name string) error {
 func (l *layout) enterParents(name string) error {
 	for i := strings.LastIndexByte(name, '/'); i > 0; i = strings.LastIndexByte(name, '/') {
 		name = name[:i]
-		switch known, ok := l.kinds[name]; {
-		case known == kindFolder:
+		switch known, ok := l.shapes[name]; {
+		case known.kind == kindFolder:
 			return nil
 		case ok:
-			return unsafef("%q is used as a folder and is a %s", name, known)
+			return unsafef("%q is used as a folder and is a %s", name, known.kind)
 		}
-		if err := l.note(name, kindFolder); err != nil {
+		if err := l.note(name, shape{kind: kindFolder}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *layout) note(name string, k kind) error {
+func (l *layout) note(name string, s shape) error {
+	if l.portable {
+		if err := l.noteFolded(name); err != nil {
+			return err
+		}
+	}
 	count := &l.files
-	if k == kindFolder {
+	if s.kind == kindFolder {
 		count = &l.folders
 	}
 	if *count++; *count > l.limits.MaxFiles {
 		return l.limits.tooManyFiles()
 	}
-	l.kinds[name] = k
+	l.shapes[name] = s
 	return nil
 }
 
@@ -150,7 +185,7 @@ func (l *layout) settle(ctx context.Context, op string) error {
 			}
 			if !through {
 				at = path.Join(at, elem)
-				through = l.kinds[at] == kindLink
+				through = l.shapes[at].kind == kindLink
 			}
 		}
 	}

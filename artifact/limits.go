@@ -12,7 +12,12 @@ const (
 	DefaultMaxFileBytes int64 = 256 << 20
 	DefaultMaxPathBytes       = 4096 // PATH_MAX of Linux
 	DefaultMaxDepth           = 128
+	DefaultMaxRatio           = 200
 )
+
+// RatioFloor is how large an uncompressed archive may be, in bytes, whatever
+// Limits.MaxRatio says: what is small is no bomb, and may compress very well.
+const RatioFloor int64 = 64 << 20
 
 // Limits bound a tree, whichever way it goes. A field that is zero or less means
 // its default. Crossing a limit is a *LimitError.
@@ -32,6 +37,11 @@ type Limits struct {
 	// MaxDepth is how many elements a path may have: 3 in "a/b/c".
 	// Default: DefaultMaxDepth.
 	MaxDepth int
+	// MaxRatio is how many times as large as the compressed archive the
+	// uncompressed one may be, once it is larger than RatioFloor. Manifests
+	// compress to a tenth, and to a fiftieth where they repeat each other.
+	// Default: DefaultMaxRatio.
+	MaxRatio int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -41,6 +51,7 @@ func (l Limits) withDefaults() Limits {
 		MaxFileBytes: cmp.Or(max(l.MaxFileBytes, 0), DefaultMaxFileBytes),
 		MaxPathBytes: cmp.Or(max(l.MaxPathBytes, 0), DefaultMaxPathBytes),
 		MaxDepth:     cmp.Or(max(l.MaxDepth, 0), DefaultMaxDepth),
+		MaxRatio:     cmp.Or(max(l.MaxRatio, 0), DefaultMaxRatio),
 	}
 }
 
@@ -52,6 +63,19 @@ func (l Limits) packedMax() int64 {
 		return math.MaxInt64
 	}
 	return l.MaxBytes + slack
+}
+
+// contentMax is how large the uncompressed archive of one that has packedSize
+// bytes may be, and the error that comes after.
+func (l Limits) contentMax(packedSize int64) (int64, error) {
+	ratio := int64(l.MaxRatio)
+	if packedSize >= l.MaxBytes/ratio {
+		return l.MaxBytes, l.tooManyBytes()
+	}
+	if bound := max(packedSize*ratio, RatioFloor); bound < l.MaxBytes {
+		return bound, &LimitError{Option: "Limits.MaxRatio", Max: ratio}
+	}
+	return l.MaxBytes, l.tooManyBytes()
 }
 
 func (l Limits) tooManyFiles() error {

@@ -20,7 +20,7 @@ import (
 // and are no artifact, ErrUnsafe, ErrTooLarge, ctx.Err(), and what r returns.
 func Open(ctx context.Context, r io.Reader, want Descriptor, opts UnpackOptions) (fs.FS, error) {
 	m := &memory{nodes: make(map[string]*node)}
-	if err := scan(ctx, "open", r, want, opts.Limits, m); err != nil {
+	if err := scan(ctx, "open", r, want, opts, m); err != nil {
 		return nil, err
 	}
 	return newTree(m.nodes), nil
@@ -48,5 +48,11 @@ func (m *memory) file(name string, executable bool, size int64, r io.Reader) err
 
 func (m *memory) link(name, target string) error {
 	m.nodes[name] = &node{mode: fs.ModeSymlink | 0o777, target: target}
+	return nil
+}
+
+// again shares the node, which knows no name and does not change.
+func (m *memory) again(name, earlier string) error {
+	m.nodes[name] = m.nodes[earlier]
 	return nil
 }

@@ -52,6 +52,9 @@ func Pack(ctx context.Context, w io.Writer, fsys fs.FS, opts PackOptions) (Descr
 	if err := p.pack(); err != nil {
 		return Descriptor{}, in("pack", "", err)
 	}
+	if max, over := limits.contentMax(packed.n); p.size > max {
+		return Descriptor{}, in("pack", "", over) // Open and Unpack would say so
+	}
 	return Descriptor{
 		MediaType:     opts.Compression.mediaType(),
 		Digest:        packed.digest(),

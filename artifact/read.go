@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"archive/tar"
 	"bufio"
 	"context"
 	"errors"
@@ -10,17 +9,21 @@ import (
 	"strings"
 )
 
-// A sink takes a tree's entries as they are read, before they are verified.
+// A sink takes a tree's entries as they are read, before they are verified, one
+// at a time and in the archive's order.
 type sink interface {
-	// file must read size bytes from r.
+	// file must read size bytes from r, which also is an io.WriterTo.
 	file(name string, executable bool, size int64, r io.Reader) error
 	link(name, target string) error
+	// again is a hard link: a file with the content and the mode of earlier,
+	// which came before as a file, or again.
+	again(name, earlier string) error
 }
 
 // scan reads the artifact from r into to. Only if it returns nil are the
 // entries those of want.
-func scan(ctx context.Context, op string, r io.Reader, want Descriptor, limits Limits, to sink) error {
-	limits = limits.withDefaults()
+func scan(ctx context.Context, op string, r io.Reader, want Descriptor, opts UnpackOptions, to sink) error {
+	limits := opts.Limits.withDefaults()
 	if err := want.check(); err != nil {
 		return in(op, "", err)
 	}
@@ -28,6 +31,7 @@ func scan(ctx context.Context, op string, r io.Reader, want Descriptor, limits L
 		return in(op, "", err)
 	}
 	s := &stream{ctx: ctx, op: op, want: want, limits: limits, layout: newLayout(limits)}
+	s.layout.portable = opts.Portable
 	s.packed = newMeter(ctx, r, want.Size, mismatchf("more than %d bytes", want.Size))
 	return in(op, "", s.verdict(s.read(to)))
 }
@@ -41,107 +45,89 @@ type stream struct {
 	want    Descriptor
 	limits  Limits
 	layout  *layout
-	packed  *meter
-	content *meter
-	tar     *tar.Reader
-	end     int64 // where in content the last entry ends
+	packed  *meter    // of content's goroutine, as long as that runs
+	content *conveyor // which runs while read does
+	tar     *tarReader
 }
 
 func (s *stream) read(to sink) error {
-	dec, err := decompressor(s.want.MediaType, bufio.NewReaderSize(s.packed, blockSize))
-	if err != nil {
-		return s.blame(err)
-	}
-	defer dec.Close()
-	s.content = newMeter(s.ctx, dec, s.limits.MaxBytes, s.limits.tooManyBytes())
-	s.tar = tar.NewReader(s.content)
+	max, over := s.limits.contentMax(s.want.Size)
+	s.content = newConveyor(s.ctx, s.want.Size, max, over)
+	s.content.start(func() (io.ReadCloser, error) {
+		return decompressor(s.want.MediaType, bufio.NewReaderSize(s.packed, blockSize))
+	}, s.blame)
+	defer s.content.end()
+	s.tar = &tarReader{from: s.content}
 	for {
-		hdr, err := s.tar.Next()
+		h, err := s.tar.next()
 		if err == io.EOF {
-			break
+			return s.layout.settle(s.ctx, s.op)
 		}
-		// An insecure path, if GODEBUG asks for that error, is layout's to judge.
-		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
-			return s.blame(err)
+		if err == nil {
+			err = s.entry(h, to)
 		}
-		s.end = s.content.n + hdr.Size
-		if err := s.entry(hdr, to); err != nil {
-			return in(s.op, hdr.Name, err)
+		if err != nil {
+			return in(s.op, h.name, err)
 		}
 	}
-	if err := s.tail(); err != nil {
-		return err
-	}
-	return s.layout.settle(s.ctx, s.op)
 }
 
-func (s *stream) entry(hdr *tar.Header, to sink) error {
-	name := strings.TrimPrefix(hdr.Name, "./") // as tar writes for "."
-	switch hdr.Typeflag {
-	case tar.TypeReg:
-		return s.file(name, hdr, to)
-	case tar.TypeSymlink:
-		if err := s.layout.link(name, hdr.Linkname); err != nil {
+func (s *stream) entry(h header, to sink) error {
+	name := strings.TrimPrefix(h.name, "./") // as tar writes for "."
+	if h.size > 0 && (h.flag == flagHardLink || h.flag == flagSymlink || h.flag == flagFolder) {
+		// Readers differ in whether they take content to follow.
+		return unsafef("link or folder of %d bytes", h.size)
+	}
+	switch h.flag {
+	case flagFile:
+		return s.file(name, h, to)
+	case flagSymlink:
+		if err := s.layout.link(name, h.target); err != nil {
 			return err
 		}
-		return to.link(name, hdr.Linkname)
-	case tar.TypeDir:
+		return to.link(name, h.target)
+	case flagFolder:
 		if name = strings.TrimSuffix(name, "/"); name == "" || name == "." {
 			return nil
 		}
 		return s.layout.folder(name)
-	case tar.TypeXGlobalHeader: // as git archive writes for the commit
-		return nil
-	case tar.TypeLink:
-		return unsafef("hard link to %.4096q", hdr.Linkname)
-	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+	case flagHardLink:
+		earlier := strings.TrimPrefix(h.target, "./")
+		if err := s.layout.again(name, earlier); err != nil {
+			return err
+		}
+		if err := s.room(0); err != nil {
+			return err
+		}
+		return to.again(name, earlier)
+	case flagCharDevice, flagBlockDevice, flagPipe:
 		return unsafef("device or pipe")
 	}
-	return unsafef("entry of type %q", hdr.Typeflag)
+	return unsafef("entry of type %q", h.flag)
 }
 
-func (s *stream) file(name string, hdr *tar.Header, to sink) error {
-	for record := range hdr.PAXRecords {
-		if strings.HasPrefix(record, "GNU.sparse.") {
-			return unsafef("sparse file")
-		}
-	}
-	if err := s.layout.file(name, hdr.Size); err != nil {
+func (s *stream) file(name string, h header, to sink) error {
+	if err := s.layout.file(name, h.size); err != nil {
 		return err
 	}
-	if hdr.Size > s.content.max-s.content.n {
-		return s.content.over
+	if err := s.room(h.size); err != nil {
+		return err
 	}
-	content := &faultReader{r: s.tar}
-	err := to.file(name, hdr.Mode&0o111 != 0, hdr.Size, content)
-	if content.err != nil {
-		return s.blame(content.err)
+	err := to.file(name, h.executable, h.size, s.tar)
+	if s.tar.fault != nil {
+		return s.tar.fault // and no failure of the sink
 	}
 	return err
 }
 
-// tail reads what follows the last entry: two blocks of zeros, which the tar
-// reader does not insist on, and padding with zeros. An archive that was cut
-// before it was hashed would otherwise pass for a smaller tree.
-func (s *stream) tail() error {
-	block := make([]byte, 4096)
-	for {
-		n, err := s.content.Read(block)
-		for _, b := range block[:n] {
-			if b != 0 {
-				return malformedf("data after the archive's end")
-			}
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return s.blame(err)
-		}
-	}
-	const record = 512
-	if s.content.n < (s.end+record-1)/record*record+2*record {
-		return malformedf("archive without an end")
+// room refuses content that would cross a limit before it is read. What hard links
+// copy counts, although it is not in the archive.
+func (s *stream) room(size int64) error {
+	switch used := s.content.n + s.layout.copied; {
+	case size > s.limits.MaxBytes-used:
+		return s.limits.tooManyBytes()
+	case size > s.content.max-used:
+		return s.content.over
 	}
 	return nil
 }
@@ -155,7 +141,7 @@ func (s *stream) blame(err error) error {
 	case s.ctx.Err() != nil:
 		return s.ctx.Err()
 	case errors.Is(err, ErrTooLarge):
-		return err
+		return err // of the conveyor
 	}
 	return fmt.Errorf("%w: %w", ErrFormat, err)
 }
@@ -189,18 +175,4 @@ func (s *stream) verdict(err error) error {
 		return mismatchf("%d files, not %d", got, s.want.Files)
 	}
 	return nil
-}
-
-// A faultReader remembers that reading failed, to tell it from a sink's failure.
-type faultReader struct {
-	r   io.Reader
-	err error
-}
-
-func (f *faultReader) Read(p []byte) (int, error) {
-	n, err := f.r.Read(p)
-	if err != nil && err != io.EOF {
-		f.err = err
-	}
-	return n, err
 }

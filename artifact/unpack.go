@@ -7,10 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
-	"path/filepath"
-	"slices"
-	"strings"
 )
 
 // UnpackOptions say how Unpack and Open read. The zero value is the default
@@ -23,18 +19,31 @@ type UnpackOptions struct {
 	// one that stands where the artifact has a folder is ErrUnsafe, and anything
 	// that stands where it has a file is fs.ErrExist. Open does not look at it.
 	AllowNonEmpty bool
+	// Portable refuses, as ErrUnsafe, trees that would not be the same on Windows
+	// and macOS: names that differ by case only, in any script; names with
+	// characters that Windows forbids or that macOS ignores, with accents that
+	// are characters of their own, with a dot or a space at their end, or over
+	// 255 bytes; and names of devices, such as nul or com1.txt. Names that are
+	// absolute or climb on Windows are refused without it, too.
+	Portable bool
 }
 
 // Unpack writes the tree of the artifact in r into root, if it is the one that
 // want names: size, digest and content digest are verified, and r must end
-// where the artifact ends. On any error all that was written is removed again,
-// so that files in root are files of want. A process that is killed cannot tidy
-// up: unpack into a fresh folder, and rename it or point a link to it after.
+// where the artifact ends.
+//
+// All is written to a folder of its own in root first, whose name begins with
+// ".unpack-" and which nobody else may enter. Only once every byte is verified
+// and every file written is it moved to its place, which takes a rename for each
+// entry at the top, or for each that joins a folder that was there. On any error,
+// root is as it was. A process that is killed leaves that folder behind and, if
+// it was killed during the renames, some of the entries, each of them whole.
 //
 // All access goes through root: no path and no link can lead out of it. Symbolic
-// links are made last, once everything is verified. Files are made with mode
-// 0644 or 0755 and folders with 0755, less the umask. Nothing else should write
-// to root meanwhile.
+// links are made last. Hard links become files of their own. Files are made with
+// mode 0644 or 0755 and folders with 0755, less the umask. Nothing else should
+// write to root meanwhile. Files are written by several goroutines, none of which
+// outlives the call, and memory is taken for the tree's names, not for its content.
 //
 // Errors are ErrDigest if the bytes are not those of want, ErrFormat if they are
 // and are no artifact, ErrUnsafe, ErrTooLarge, fs.ErrExist if root is not empty
@@ -45,15 +54,16 @@ func Unpack(ctx context.Context, r io.Reader, want Descriptor, root *os.Root, op
 			return in("unpack", "", err)
 		}
 	}
-	d := &disk{root: root, dirs: make(map[string]bool), block: make([]byte, blockSize)}
-	err := scan(ctx, "unpack", r, want, opts.Limits, d)
-	if err == nil {
-		err = d.makeLinks(ctx)
+	s, err := newStage(root)
+	if err != nil {
+		return in("unpack", "", err)
 	}
+	d := &disk{writers: newWriters(s.files), own: folders{root: s.files}}
+	err = d.finish(ctx, scan(ctx, "unpack", r, want, opts, d))
 	if err == nil {
-		return nil
+		err = s.publish(ctx)
 	}
-	if left := d.remove(); left != nil {
+	if left := s.close(err != nil); left != nil {
 		return errors.Join(err, left)
 	}
 	return err
@@ -73,115 +83,4 @@ func checkEmpty(root *os.Root) error {
 	default:
 		return err
 	}
-}
-
-// A disk is the sink of Unpack.
-type disk struct {
-	root  *os.Root
-	dirs  map[string]bool // known to be folders, not links to folders
-	made  []string        // in order, in the system's notation
-	links []bentLink
-	block []byte
-}
-
-func (d *disk) file(name string, executable bool, _ int64, r io.Reader) error {
-	local, err := d.place(name)
-	if err != nil {
-		return err
-	}
-	perm := fs.FileMode(0o644)
-	if executable {
-		perm = 0o755
-	}
-	// With O_EXCL the last element is not followed if it is a link.
-	f, err := d.root.OpenFile(local, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
-	if err != nil {
-		return err
-	}
-	d.made = append(d.made, local)
-	// Only Write of f is used, as its ReadFrom takes a buffer for every file.
-	_, err = io.CopyBuffer(struct{ io.Writer }{f}, r, d.block)
-	return errors.Join(err, f.Close())
-}
-
-func (d *disk) link(name, target string) error {
-	d.links = append(d.links, bentLink{name, target})
-	return nil
-}
-
-func (d *disk) makeLinks(ctx context.Context) error {
-	for _, l := range d.links {
-		if err := ctx.Err(); err != nil {
-			return in("unpack", "", err)
-		}
-		if err := d.makeLink(l.name, l.target); err != nil {
-			return in("unpack", l.name, err)
-		}
-	}
-	return nil
-}
-
-func (d *disk) makeLink(name, target string) error {
-	local, err := d.place(name)
-	if err != nil {
-		return err
-	}
-	if filepath.Separator != '/' && strings.ContainsAny(target, `\:`) {
-		return unsafef("symbolic link to %q, which is no path on this system", target)
-	}
-	if err := d.root.Symlink(filepath.FromSlash(target), local); err != nil {
-		return err
-	}
-	d.made = append(d.made, local)
-	return nil
-}
-
-// place makes the folders above name and returns name in the system's notation.
-func (d *disk) place(name string) (string, error) {
-	local, err := filepath.Localize(name)
-	if err != nil {
-		return "", unsafef("no path on this system")
-	}
-	return local, d.folder(path.Dir(name))
-}
-
-func (d *disk) folder(name string) error {
-	if name == "." || d.dirs[name] {
-		return nil
-	}
-	if err := d.folder(path.Dir(name)); err != nil {
-		return err
-	}
-	local, err := filepath.Localize(name)
-	if err != nil {
-		return unsafef("no path on this system")
-	}
-	switch err := d.root.Mkdir(local, 0o755); {
-	case err == nil:
-		d.made = append(d.made, local)
-	case errors.Is(err, fs.ErrExist):
-		info, err := d.root.Lstat(local)
-		if err != nil {
-			return err
-		}
-		if !info.IsDir() {
-			return unsafef("%q is there already and no folder: %v", name, info.Mode())
-		}
-	default:
-		return err
-	}
-	d.dirs[name] = true
-	return nil
-}
-
-// remove removes what was made, the last first. It has no context: it must
-// happen because one ended.
-func (d *disk) remove() error {
-	var errs []error
-	for _, local := range slices.Backward(d.made) {
-		if err := d.root.Remove(local); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, in("unpack", filepath.ToSlash(local), fmt.Errorf("remove again: %w", err)))
-		}
-	}
-	return errors.Join(errs...)
 }

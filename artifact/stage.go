@@ -1,0 +1,116 @@
+package artifact
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+)
+
+// A stage is a folder in root, in which a tree is written before it is moved to
+// where it belongs. Where root is the only file system that may be written to,
+// there is no other place from which a rename would do.
+type stage struct {
+	root  *os.Root
+	name  string
+	files *os.Root // the folder
+	moved []string // to root, in order, in the system's notation
+}
+
+const stagePrefix = ".unpack-"
+
+func newStage(root *os.Root) (*stage, error) {
+	s := &stage{root: root, name: stagePrefix + rand.Text()}
+	if err := root.Mkdir(s.name, 0o700); err != nil {
+		return nil, err
+	}
+	files, err := root.OpenRoot(s.name)
+	if err != nil {
+		return nil, errors.Join(err, root.Remove(s.name))
+	}
+	s.files = files
+	return s, nil
+}
+
+// publish moves the tree into root. What would be in the way is looked for before
+// anything is moved.
+func (s *stage) publish(ctx context.Context) error {
+	moves, err := s.plan(ctx, ".", nil)
+	if err != nil {
+		return in("unpack", "", err)
+	}
+	for _, local := range moves {
+		if err := ctx.Err(); err != nil {
+			return in("unpack", "", err)
+		}
+		if err := s.root.Rename(filepath.Join(s.name, local), local); err != nil {
+			return in("unpack", filepath.ToSlash(local), err)
+		}
+		s.moved = append(s.moved, local)
+	}
+	return nil
+}
+
+// plan appends to moves what can be moved as a whole of what is in dir.
+func (s *stage) plan(ctx context.Context, dir string, moves []string) ([]string, error) {
+	entries, err := s.list(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		local := filepath.Join(dir, e.Name())
+		info, err := s.root.Lstat(local)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			moves = append(moves, local)
+		case err != nil:
+			return nil, err
+		case e.IsDir() && info.IsDir():
+			if moves, err = s.plan(ctx, local, moves); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, in("unpack", filepath.ToSlash(local), inTheWay(e, info))
+		}
+	}
+	return moves, nil
+}
+
+// list reads a folder in the order of names, so that the first that cannot be
+// moved always is the same one.
+func (s *stage) list(dir string) ([]fs.DirEntry, error) {
+	return fs.ReadDir(s.files.FS(), path.Clean(filepath.ToSlash(dir)))
+}
+
+func inTheWay(e fs.DirEntry, there fs.FileInfo) error {
+	if e.IsDir() {
+		return unsafef("is there already and no folder: %v", there.Mode())
+	}
+	return fmt.Errorf("is there already: %w", fs.ErrExist)
+}
+
+// close removes the folder and, if the tree is not to stay, what of it was moved.
+// It has no context: it must happen because one ended.
+func (s *stage) close(undo bool) error {
+	errs := []error{s.files.Close()}
+	remove := func(local string) {
+		if err := s.root.RemoveAll(local); err != nil {
+			errs = append(errs, in("unpack", filepath.ToSlash(local), fmt.Errorf("remove again: %w", err)))
+		}
+	}
+	if undo {
+		for _, local := range slices.Backward(s.moved) {
+			remove(local)
+		}
+	}
+	remove(s.name)
+	return errors.Join(errs...)
+}
