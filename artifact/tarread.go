@@ -277,7 +277,7 @@ func bigNumber(field []byte) (n int64, ok bool) {
 		if i == 0 {
 			c &= 0x7f
 		}
-		if n >= 1<<54 {
+		if n >= 1<<55 {
 			return 0, false
 		}
 		n = n<<8 | int64(c)
