@@ -24,10 +24,7 @@ func (d *disk) file(name string, executable bool, size int64, r io.Reader) error
 	if err := d.writers.failed(); err != nil {
 		return err
 	}
-	perm := fs.FileMode(0o644)
-	if executable {
-		perm = 0o755
-	}
+	perm := fileMode(executable)
 	if size > parcelBytes/4 {
 		return d.large(name, perm, r)
 	}

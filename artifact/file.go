@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"bytes"
 	"io"
 	"io/fs"
 	"time"
@@ -24,12 +23,23 @@ func (e entry) String() string             { return fs.FormatDirEntry(e) }
 
 // Size is 0 for a folder and, as in a file system, the target's length for a
 // link.
-func (e entry) Size() int64 { return int64(len(e.node.data) + len(e.node.target)) }
+func (e entry) Size() int64 {
+	if e.node.spooled != nil {
+		return e.node.spooled.Size()
+	}
+	return int64(len(e.node.data) + len(e.node.target))
+}
 
 // An openFile also seeks and reads at offsets.
 type openFile struct {
-	*bytes.Reader
+	contentReader
 	entry entry
+}
+
+type contentReader interface {
+	io.Reader
+	io.ReaderAt
+	io.Seeker
 }
 
 func (f *openFile) Stat() (fs.FileInfo, error) { return f.entry, nil }

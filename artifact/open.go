@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 )
@@ -18,18 +19,45 @@ import (
 //
 // Errors are ErrDigest if the bytes are not those of want, ErrFormat if they are
 // and are no artifact, ErrUnsafe, ErrTooLarge, ctx.Err(), and what r returns.
+//
+// With UnpackOptions.Spool the content is on disk and not in memory, and the tree
+// is an [io.Closer] too.
 func Open(ctx context.Context, r io.Reader, want Descriptor, opts UnpackOptions) (fs.FS, error) {
-	m := &memory{nodes: make(map[string]*node)}
-	if err := scan(ctx, "open", r, want, opts, m); err != nil {
+	if opts.Spool != nil {
+		return openSpooled(ctx, r, want, opts)
+	}
+	m := newMemory()
+	if err := scan(ctx, "open", r, want, opts, &m); err != nil {
 		return nil, err
 	}
 	return newTree(m.nodes), nil
+}
+
+func openSpooled(ctx context.Context, r io.Reader, want Descriptor, opts UnpackOptions) (fs.FS, error) {
+	s, err := newSpool(opts.Spool)
+	if err != nil {
+		return nil, in("open", "", err)
+	}
+	err = scan(ctx, "open", r, want, opts, s)
+	if err == nil {
+		var tree fs.FS
+		if tree, err = s.opened(); err == nil {
+			return tree, nil
+		}
+		err = in("open", "", err)
+	}
+	if left := s.Close(); left != nil {
+		return nil, errors.Join(err, in("open", "", left))
+	}
+	return nil, err
 }
 
 // A memory is the sink of Open.
 type memory struct {
 	nodes map[string]*node // files and links by path
 }
+
+func newMemory() memory { return memory{nodes: make(map[string]*node)} }
 
 func (m *memory) file(name string, executable bool, size int64, r io.Reader) error {
 	// size is no more than Limits allow, and the last that is believed if it is
@@ -38,12 +66,15 @@ func (m *memory) file(name string, executable bool, size int64, r io.Reader) err
 	if _, err := io.ReadFull(r, data); err != nil {
 		return err
 	}
-	n := &node{mode: 0o644, data: data}
-	if executable {
-		n.mode = 0o755
-	}
-	m.nodes[name] = n
+	m.nodes[name] = &node{mode: fileMode(executable), data: data}
 	return nil
+}
+
+func fileMode(executable bool) fs.FileMode {
+	if executable {
+		return 0o755
+	}
+	return 0o644
 }
 
 func (m *memory) link(name, target string) error {

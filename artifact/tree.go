@@ -3,6 +3,7 @@ package artifact
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"maps"
 	"path"
@@ -17,10 +18,31 @@ type tree struct {
 
 // A node is a file, a folder or a link. It does not know its name.
 type node struct {
-	mode   fs.FileMode
-	data   []byte
-	target string
-	kids   []fs.DirEntry // sorted by name
+	mode    fs.FileMode
+	data    []byte
+	spooled *io.SectionReader // instead of data; nobody reads from it but at offsets
+	target  string
+	kids    []fs.DirEntry // sorted by name
+}
+
+// reader returns a reader of its own for a file.
+func (n *node) reader() contentReader {
+	if n.spooled != nil {
+		return io.NewSectionReader(n.spooled, 0, n.spooled.Size())
+	}
+	return bytes.NewReader(n.data)
+}
+
+// content returns a copy of a file's content.
+func (n *node) content() ([]byte, error) {
+	if n.spooled == nil {
+		return append(make([]byte, 0, len(n.data)), n.data...), nil
+	}
+	data := make([]byte, n.spooled.Size())
+	if _, err := n.spooled.ReadAt(data, 0); err != nil && (err != io.EOF || len(data) > 0) {
+		return nil, err
+	}
+	return data, nil
 }
 
 var (
@@ -76,7 +98,7 @@ func (t *tree) Open(name string) (fs.File, error) {
 	if n.mode.IsDir() {
 		return &openFolder{entry: e}, nil
 	}
-	return &openFile{entry: e, Reader: bytes.NewReader(n.data)}, nil
+	return &openFile{entry: e, contentReader: n.reader()}, nil
 }
 
 // ReadDir follows links.
@@ -100,7 +122,11 @@ func (t *tree) ReadFile(name string) ([]byte, error) {
 	if n.mode.IsDir() {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: errIsFolder}
 	}
-	return append(make([]byte, 0, len(n.data)), n.data...), nil
+	data, err := n.content()
+	if err != nil {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
+	}
+	return data, nil
 }
 
 // Stat follows links.

@@ -26,6 +26,12 @@ type UnpackOptions struct {
 	// 255 bytes; and names of devices, such as nul or com1.txt. Names that are
 	// absolute or climb on Windows are refused without it, too.
 	Portable bool
+	// Spool is where Open keeps content instead of in memory: in one temporary
+	// file, whose name begins with ".open-", and which has none any more once it
+	// is open, where the system can do that. The tree that Open returns then is an
+	// [io.Closer], which gives the file up; what was opened of the tree cannot be
+	// read after. Default: memory. Unpack does not look at it.
+	Spool *os.Root
 }
 
 // Unpack writes the tree of the artifact in r into root, if it is the one that
