@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -70,6 +73,11 @@ func seeds(f *testing.F) {
 			f.Add(uint8(way), data)
 		}
 	}
+	for _, data := range others(f) {
+		for way := range uint8(ways) {
+			f.Add(way, data)
+		}
+	}
 	for _, headers := range [][]tar.Header{
 		{regular("a"), regular("a/b")},
 		{symlink("l", "."), regular("l/b")},
@@ -85,6 +93,57 @@ func seeds(f *testing.F) {
 			f.Add(way, tarOf(f, headers...))
 		}
 	}
+}
+
+// others returns archives that other programs write, if they are at hand, with
+// all the headers that they put in.
+func others(f *testing.F) (archives [][]byte) {
+	dir := f.TempDir()
+	writeTree(f, dir, fstest.MapFS{
+		"a/b": file("content\n"), strings.Repeat("long/", 22) + "n": script("x"), "über": link(strings.Repeat("l", 110)), "z": file(""),
+	}, 0o644, 0o755)
+	if err := os.Link(filepath.Join(dir, "a/b"), filepath.Join(dir, "same")); err != nil {
+		f.Fatal(err)
+	}
+	for _, way := range [][]string{
+		{"tar", "--format=gnu"}, {"tar", "--format=posix"}, {"tar", "--format=v7", "--exclude=long"},
+		{"bsdtar", "--format=pax"}, {"bsdtar", "--format=gnutar"},
+	} {
+		if _, err := exec.LookPath(way[0]); err == nil {
+			archives = append(archives, output(f, dir, way[0], append(way[1:], "--exclude=über", "-b1", "-cf-", ".")...))
+		}
+	}
+	for _, lies := range [][]raw{
+		{paxHeader(paxRecord("path", "b"), paxRecord("size", "1")), {flag: '0', name: "a", content: "x"}},
+		{{flag: 'L', name: "L", content: "long\x00", edit: gnuEdit}, {flag: '0', name: "a", content: "x", edit: gnuEdit}},
+		{{flag: 'g', name: "g", content: paxRecord("comment", "c")}, {name: "d/"}, {name: "d/f", size: "\x80" + strings.Repeat("\x00", 10) + "\x01", content: "x"}},
+	} {
+		archives = append(archives, rawTarOf(lies...))
+	}
+	return archives
+}
+
+// FuzzTar wants that what opens is the same tree for archive/tar: no archive says
+// two things to two readers.
+func FuzzTar(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, way uint8, data []byte) {
+		if way %= ways; way != rawTar && way != madeTar {
+			return
+		}
+		data, d := artifactOf(t, way, data)
+		tree, err := artifact.Open(t.Context(), bytes.NewReader(data), d, artifact.UnpackOptions{Limits: fuzzLimits})
+		if err != nil {
+			return
+		}
+		want, err := standardTree(data)
+		if err != nil {
+			return // it looks at fields that no artifact has a use for
+		}
+		if got := listing(t, tree); !slices.Equal(got, listing(t, want)) {
+			t.Errorf("tree is\n%.2000q\nnot\n%.2000q", got, listing(t, want))
+		}
+	})
 }
 
 func linkedTree() fstest.MapFS {

@@ -236,31 +236,41 @@ func TestOthersReadWhatPackWrites(t *testing.T) {
 	}
 	t.Run("archive/tar", func(t *testing.T) {
 		data, _ := pack(t, tree, artifact.PackOptions{Compression: artifact.None})
-		equalTrees(t, treeOf(t, data), tree)
+		read, err := standardTree(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equalTrees(t, read, tree)
 	})
 }
 
-// treeOf reads an archive with the standard library alone.
-func treeOf(t testing.TB, content []byte) fstest.MapFS {
-	t.Helper()
+// standardTree reads an archive with the standard library alone.
+func standardTree(content []byte) (fstest.MapFS, error) {
 	tree := fstest.MapFS{}
 	r := tar.NewReader(bytes.NewReader(content))
 	for {
 		h, err := r.Next()
 		if err == io.EOF {
-			return tree
+			return tree, nil
 		}
 		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag == tar.TypeSymlink {
-			tree[h.Name] = link(h.Linkname)
-			continue
+			return nil, err
 		}
 		data, err := io.ReadAll(r)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
-		tree[h.Name] = &fstest.MapFile{Mode: fs.FileMode(h.Mode), Data: data}
+		name := strings.TrimPrefix(h.Name, "./")
+		switch h.Typeflag {
+		case tar.TypeReg:
+			tree[name] = file(string(data))
+			if h.Mode&0o111 != 0 {
+				tree[name] = script(string(data))
+			}
+		case tar.TypeLink:
+			tree[name] = tree[strings.TrimPrefix(h.Linkname, "./")]
+		case tar.TypeSymlink:
+			tree[name] = link(h.Linkname)
+		}
 	}
 }

@@ -37,8 +37,8 @@ func newStage(root *os.Root) (*stage, error) {
 	return s, nil
 }
 
-// publish moves the tree into root. What would be in the way is looked for before
-// anything is moved.
+// publish moves the tree into root, and removes the stage. What would be in the
+// way is looked for before anything is moved.
 func (s *stage) publish(ctx context.Context) error {
 	moves, err := s.plan(ctx, ".", nil)
 	if err != nil {
@@ -52,6 +52,10 @@ func (s *stage) publish(ctx context.Context) error {
 			return in("unpack", filepath.ToSlash(local), err)
 		}
 		s.moved = append(s.moved, local)
+	}
+	// Of folders that joined others there is an empty one left.
+	if err := errors.Join(s.files.Close(), s.root.RemoveAll(s.name)); err != nil {
+		return in("unpack", s.name, err)
 	}
 	return nil
 }
@@ -97,20 +101,14 @@ func inTheWay(e fs.DirEntry, there fs.FileInfo) error {
 	return fmt.Errorf("is there already: %w", fs.ErrExist)
 }
 
-// close removes the folder and, if the tree is not to stay, what of it was moved.
-// It has no context: it must happen because one ended.
-func (s *stage) close(undo bool) error {
-	errs := []error{s.files.Close()}
-	remove := func(local string) {
+// undo leaves root as it was. It has no context: it must happen because one ended.
+func (s *stage) undo() error {
+	_ = s.files.Close()
+	var errs []error
+	for _, local := range slices.Backward(append([]string{s.name}, s.moved...)) {
 		if err := s.root.RemoveAll(local); err != nil {
 			errs = append(errs, in("unpack", filepath.ToSlash(local), fmt.Errorf("remove again: %w", err)))
 		}
 	}
-	if undo {
-		for _, local := range slices.Backward(s.moved) {
-			remove(local)
-		}
-	}
-	remove(s.name)
 	return errors.Join(errs...)
 }

@@ -69,7 +69,10 @@ func Unpack(ctx context.Context, r io.Reader, want Descriptor, root *os.Root, op
 	if err == nil {
 		err = s.publish(ctx)
 	}
-	if left := s.close(err != nil); left != nil {
+	if err == nil {
+		return nil
+	}
+	if left := s.undo(); left != nil {
 		return errors.Join(err, left)
 	}
 	return err
