@@ -12,7 +12,8 @@ var (
 	ErrDigest = errors.New("does not match its descriptor")
 	// ErrUnsafe means an entry that an artifact may not hold: a path or a link
 	// that leaves the tree, two entries for one path, a file used as a folder,
-	// a hard link, a device.
+	// a hard link to what is not there, a device, a header and an extension that
+	// contradict each other.
 	ErrUnsafe = errors.New("unsafe entry")
 	// ErrTooLarge means that a limit was crossed. The error is a *LimitError.
 	ErrTooLarge = errors.New("too large")
