@@ -13,6 +13,7 @@ import (
 // A disk is the sink of Unpack. It reads on while its writers write small files, and
 // writes large ones itself.
 type disk struct {
+	stage   *stage
 	writers *writers
 	own     folders
 	parcel  *parcel
@@ -29,8 +30,9 @@ func (d *disk) file(name string, executable bool, size int64, r io.Reader) error
 		return d.large(name, perm, r)
 	}
 	if d.parcel != nil && !d.parcel.fits(size) {
-		d.writers.write(d.parcel)
-		d.parcel = nil
+		if err := d.flush(); err != nil {
+			return err
+		}
 	}
 	if d.parcel == nil {
 		d.parcel = d.writers.empty()
@@ -38,7 +40,32 @@ func (d *disk) file(name string, executable bool, size int64, r io.Reader) error
 	return d.parcel.add(name, perm, size, r)
 }
 
+// flush hands the parcel to the writers. Before the first file is written there is no
+// stage: what is small is verified by then.
+func (d *disk) flush() error {
+	err := d.ready()
+	if err == nil && d.parcel != nil {
+		d.writers.write(d.parcel)
+		d.parcel = nil
+	}
+	return err
+}
+
+func (d *disk) ready() error {
+	if d.own.root != nil {
+		return nil
+	}
+	if err := d.stage.open(); err != nil {
+		return in("unpack", "", err)
+	}
+	d.own.root, d.writers.root = d.stage.files, d.stage.files
+	return nil
+}
+
 func (d *disk) large(name string, perm fs.FileMode, r io.Reader) error {
+	if err := d.ready(); err != nil {
+		return err
+	}
 	f, err := d.own.create(name, perm)
 	if err != nil {
 		return err
@@ -62,8 +89,8 @@ func (d *disk) again(name, earlier string) error {
 // err, which reading ended with, is nil.
 func (d *disk) finish(ctx context.Context, err error) error {
 	defer d.own.close()
-	if d.parcel != nil && err == nil {
-		d.writers.write(d.parcel)
+	if err == nil {
+		err = d.flush()
 	}
 	if failed := d.writers.end(err != nil); err == nil {
 		err = failed

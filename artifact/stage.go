@@ -18,23 +18,24 @@ import (
 type stage struct {
 	root  *os.Root
 	name  string
-	files *os.Root // the folder
+	files *os.Root // the folder, once there is one
 	moved []string // to root, in order, in the system's notation
 }
 
 const stagePrefix = ".unpack-"
 
-func newStage(root *os.Root) (*stage, error) {
-	s := &stage{root: root, name: stagePrefix + rand.Text()}
-	if err := root.Mkdir(s.name, 0o700); err != nil {
-		return nil, err
+// open makes the folder.
+func (s *stage) open() error {
+	name := stagePrefix + rand.Text()
+	if err := s.root.Mkdir(name, 0o700); err != nil {
+		return err
 	}
-	files, err := root.OpenRoot(s.name)
+	files, err := s.root.OpenRoot(name)
 	if err != nil {
-		return nil, errors.Join(err, root.Remove(s.name))
+		return errors.Join(err, s.root.Remove(name))
 	}
-	s.files = files
-	return s, nil
+	s.name, s.files = name, files
+	return nil
 }
 
 // publish moves the tree into root, and removes the stage. What would be in the
@@ -103,6 +104,9 @@ func inTheWay(e fs.DirEntry, there fs.FileInfo) error {
 
 // undo leaves root as it was. It has no context: it must happen because one ended.
 func (s *stage) undo() error {
+	if s.files == nil {
+		return nil
+	}
 	_ = s.files.Close()
 	var errs []error
 	for _, local := range slices.Backward(append([]string{s.name}, s.moved...)) {

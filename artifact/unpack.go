@@ -39,7 +39,8 @@ type UnpackOptions struct {
 // where the artifact ends.
 //
 // All is written to a folder of its own in root first, whose name begins with
-// ".unpack-" and which nobody else may enter. Only once every byte is verified
+// ".unpack-" and which nobody else may enter; what is small is not written at all
+// before it is verified. Only once every byte is verified
 // and every file written is it moved to its place, which takes a rename for each
 // entry at the top, or for each that joins a folder that was there. On any error,
 // root is as it was. A process that is killed leaves that folder behind and, if
@@ -60,12 +61,9 @@ func Unpack(ctx context.Context, r io.Reader, want Descriptor, root *os.Root, op
 			return in("unpack", "", err)
 		}
 	}
-	s, err := newStage(root)
-	if err != nil {
-		return in("unpack", "", err)
-	}
-	d := &disk{writers: newWriters(s.files), own: folders{root: s.files}}
-	err = d.finish(ctx, scan(ctx, "unpack", r, want, opts, d))
+	s := &stage{root: root}
+	d := &disk{stage: s, writers: newWriters()}
+	err := d.finish(ctx, scan(ctx, "unpack", r, want, opts, d))
 	if err == nil {
 		err = s.publish(ctx)
 	}

@@ -104,11 +104,14 @@ func TestUnpackMakesFoldersAndFilesWithPlainModes(t *testing.T) {
 
 func TestUnpackTellsWhatItCouldNotRemove(t *testing.T) {
 	errNet := errors.New("connection reset")
-	data, d := pack(t, sample(), artifact.PackOptions{Compression: artifact.None})
+	data, d := pack(t, manyFiles(), artifact.PackOptions{Compression: artifact.None})
 	dir := t.TempDir()
 	root := openRoot(t, dir)
-	closer := readerFunc(func([]byte) (int, error) { return 0, errors.Join(errNet, root.Close()) })
-	err := artifact.Unpack(t.Context(), multi(data[:10_000], closer), d, root, artifact.UnpackOptions{})
+	closer := readerFunc(func([]byte) (int, error) {
+		awaitEntry(t, dir)
+		return 0, errors.Join(errNet, root.Close())
+	})
+	err := artifact.Unpack(t.Context(), multi(data[:700_000], closer), d, root, artifact.UnpackOptions{})
 	left, _ := os.ReadDir(dir)
 	if len(left) != 1 || !left[0].IsDir() {
 		t.Fatalf("%v was left, want one folder", left)

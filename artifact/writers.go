@@ -11,7 +11,7 @@ import (
 // Writers write small files, on goroutines of their own once there is more than one
 // parcel of them.
 type writers struct {
-	root    *os.Root
+	root    *os.Root // set before the first parcel is written
 	parcels chan *parcel
 	free    chan *parcel
 	made    int
@@ -44,8 +44,8 @@ type smallFile struct {
 	data []byte
 }
 
-func newWriters(root *os.Root) *writers {
-	return &writers{root: root, parcels: make(chan *parcel, maxParcels), free: make(chan *parcel, maxParcels)}
+func newWriters() *writers {
+	return &writers{parcels: make(chan *parcel, maxParcels), free: make(chan *parcel, maxParcels)}
 }
 
 // empty returns a parcel to fill. It waits until there is one.
