@@ -183,7 +183,7 @@ func TestHardLinksCountAgainstLimits(t *testing.T) {
 }
 
 func TestReadBoundsTheRatio(t *testing.T) {
-	content := tarOf(t, tar.Header{Typeflag: tar.TypeReg, Name: "zeros", Size: 80 << 20})
+	content := tarOf(t, tar.Header{Typeflag: tar.TypeReg, Name: "zeros", Size: 66 << 20})
 	for mediaType, data := range map[string][]byte{artifact.MediaTypeTarGzip: gzipOf(t, content), artifact.MediaTypeTarZstd: zstdOf(t, content)} {
 		d := describe(mediaType, data)
 		tests := map[string]struct {
@@ -192,7 +192,7 @@ func TestReadBoundsTheRatio(t *testing.T) {
 		}{
 			"the default":         {artifact.Limits{}, "Limits.MaxRatio"},
 			"one":                 {artifact.Limits{MaxRatio: 1}, "Limits.MaxRatio"},
-			"another limit first": {artifact.Limits{MaxBytes: 70 << 20, MaxRatio: 1 << 20}, "Limits.MaxBytes"},
+			"another limit first": {artifact.Limits{MaxBytes: 65 << 20, MaxRatio: 1 << 20}, "Limits.MaxBytes"},
 			"one that is enough":  {artifact.Limits{MaxRatio: 1 << 20}, ""},
 		}
 		for name, tt := range tests {
@@ -210,7 +210,7 @@ func TestReadBoundsTheRatio(t *testing.T) {
 			t.Errorf("error %v before a byte is read", err)
 		}
 	}
-	_, err := artifact.Pack(t.Context(), io.Discard, fstest.MapFS{"zeros": file(string(make([]byte, 80<<20)))}, artifact.PackOptions{})
+	_, err := artifact.Pack(t.Context(), io.Discard, fstest.MapFS{"zeros": file(string(make([]byte, 66<<20)))}, artifact.PackOptions{})
 	if !errors.Is(err, artifact.ErrTooLarge) {
 		t.Errorf("Pack's error is %v, for what Open would refuse", err)
 	}
