@@ -129,7 +129,7 @@ func (c *conveyor) read(r io.Reader, p []byte) (n int, err error) {
 	return n, err
 }
 
-// empty returns a block to fill, or nil if nobody wants it any more.
+// empty returns a slab to fill, or nil if nobody wants it any more.
 func (c *conveyor) empty() *slab {
 	select {
 	case b := <-c.free:
