@@ -53,8 +53,9 @@ const (
 )
 
 // ContentsOf reads the tree of fsys and returns its Contents: those of the
-// artifact that Pack would make of it. opts are those of Pack, so that a tree is
-// listed if and only if it can be packed; opts.Compression does not matter.
+// artifact that Pack would make of it. opts are those of Pack, so that what it
+// refuses is refused; as nothing is compressed, opts.Compression does not matter,
+// and neither does how well the tree would compress.
 //
 // Memory is taken for the tree's names, not for its content. Errors are Pack's,
 // with "read" for their Op.

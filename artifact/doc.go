@@ -16,6 +16,10 @@
 // a later release compresses better. The media types are those of OCI image
 // layers, and a Descriptor can be put into an OCI manifest as it is.
 //
+// Which bytes an artifact has depends on its tree, its Compression and its Level,
+// and on nothing else: not on the number of cores that packed it, which is for
+// PackOptions.Concurrency to bound. ContentDigest depends on the tree alone.
+//
 // # What is in it
 //
 // Regular files and symbolic links, sorted by their full slash-separated path,
@@ -28,26 +32,34 @@
 // A symbolic link is kept if its target stays inside the tree, whether or not
 // there is something at the target. One that is absolute, climbs above the root,
 // or climbs (..) out of another link, is an error that names it. Devices,
-// sockets and pipes are errors too, and so are hard links in an archive.
+// sockets and pipes are errors too, and so are paths and targets that would leave
+// the tree where a backslash or a drive has a meaning.
 //
 // # What is believed
 //
 // Nothing, until its digest is verified. [Open] gives out no file system, and
-// [Unpack] leaves no file behind, unless every byte was read and size, Digest
-// and ContentDigest are those of the wanted Descriptor. Archives by other
-// packers are read as well, if they hold only what an artifact may hold: their
-// folder entries, owners and times are ignored.
+// [Unpack] leaves the folder as it was, unless every byte was read and size, Digest
+// and ContentDigest are those of the wanted Descriptor.
 //
-// What comes in is bounded by [Limits] on count, size, path and depth, in both
-// directions: whatever Pack accepts under some Limits, Open and Unpack accept
+// Archives by other packers, such as git archive and GNU tar, are read as well, if
+// they hold only what an artifact may hold: their folder entries, owners and times
+// are ignored, and a hard link to a file that came before it becomes a file of its
+// own. Refused, with the entry's name, is what leads out of the tree, what stands
+// twice or on what is no folder, and what two readers would not read alike. Trees
+// that would not be the same on Windows and macOS are refused where
+// UnpackOptions.Portable asks for it.
+//
+// What comes in is bounded by [Limits] on count, size, ratio, path and depth, in
+// both directions: whatever Pack accepts under some Limits, Open and Unpack accept
 // under the same. A crossed limit is an error for which
 // errors.Is(err, ErrTooLarge) holds and which names the field that raises it.
 // Files are streamed: Pack and Unpack keep the names of a tree in memory, never
 // its content. Open keeps the content too, no more than Limits.MaxBytes.
 //
 // Pack reads its tree through the fs.FS alone, and all of it: it knows no ignore
-// rules, and a work tree's .git is a folder like any other. For a folder that others may
-// write to, prefer [os.Root.FS] to [os.DirFS]: the latter follows links out of
+// rules, and a work tree's .git is a folder like any other. Several goroutines use
+// the fs.FS at once, unless PackOptions.Concurrency is 1. For a folder that others
+// may write to, prefer [os.Root.FS] to [os.DirFS]: the latter follows links out of
 // the folder if they are swapped in during the walk.
 //
 // # What changed
@@ -86,5 +98,6 @@
 // # What it never does
 //
 // It starts no process, opens no connection, writes no temporary file outside a
-// store's folder, and keeps no goroutine and no state after a call returns.
+// store's folder and the one that is unpacked into, and keeps no goroutine and no
+// state after a call returns.
 package artifact
