@@ -39,7 +39,9 @@
 //
 // Nothing, until its digest is verified. [Open] gives out no file system, and
 // [Unpack] leaves the folder as it was, unless every byte was read and size, Digest
-// and ContentDigest are those of the wanted Descriptor.
+// and ContentDigest are those of the wanted Descriptor. It writes into a folder
+// .unpack-… beside what is there, and renames once all is verified: a kill leaves
+// that folder, and what had been renamed.
 //
 // Archives by other packers, such as git archive and GNU tar, are read as well, if
 // they hold only what an artifact may hold: their folder entries, owners and times
@@ -54,7 +56,8 @@
 // under the same. A crossed limit is an error for which
 // errors.Is(err, ErrTooLarge) holds and which names the field that raises it.
 // Files are streamed: Pack and Unpack keep the names of a tree in memory, never
-// its content. Open keeps the content too, no more than Limits.MaxBytes.
+// its content. Open keeps the content too, no more than Limits.MaxBytes, or keeps it
+// in a temporary file in UnpackOptions.Spool.
 //
 // Pack reads its tree through the fs.FS alone, and all of it: it knows no ignore
 // rules, and a work tree's .git is a folder like any other. Several goroutines use
@@ -97,7 +100,7 @@
 //
 // # What it never does
 //
-// It starts no process, opens no connection, writes no temporary file outside a
-// store's folder and the one that is unpacked into, and keeps no goroutine and no
+// It starts no process, opens no connection (package artifacthttp does), writes no
+// temporary file outside of the folders that it is given, and keeps no goroutine and no
 // state after a call returns.
 package artifact
