@@ -2,233 +2,95 @@ package reconcile
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io/fs"
-	"math/rand/v2"
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/gitopskit/gitopskit/apply"
+	"github.com/gitopskit/gitopskit/artifact"
 	"github.com/gitopskit/gitopskit/source"
 )
 
-// A BuildFunc makes objects of a source's content; the method Build of a kustomize.Builder is one. The
-// content is good until it returns.
+// A BuildFunc makes objects of a source's content; the method Build of a kustomize.Builder is one. The content is good
+// until it returns. Where it returns the very objects of its last call, the same pointers in the same order, it says that
+// nothing has changed, and no more is asked; else their JSON is compared. Nobody changes the objects.
 type BuildFunc func(ctx context.Context, fsys fs.FS) ([]*unstructured.Unstructured, error)
 
-// An ApplyFunc makes the cluster as the objects say; an Applier's Apply is one with the set's ID filled in. It does not
-// change the objects, which may be those of its last call. Its result may be nil where it did nothing.
+// An ApplyFunc makes the cluster as the objects say; an Applier's Apply is one with the set's ID filled in, and the method
+// Apply of a [Target] is. It does not change the objects, which may be those of its last call. Its result may be nil where
+// it did nothing.
 type ApplyFunc func(ctx context.Context, revision source.Revision, objects []*unstructured.Unstructured) (*apply.Result, error)
 
-// A Loop is one origin's way to one cluster. Source, Build and Apply are needed, and nothing of it is to be changed once
-// it runs. It is not to be copied.
+// A Store keeps the content of the last good revisions, by the names of the loops. An artifact.DirStore is one.
+type Store interface {
+	artifact.Putter
+	artifact.Opener
+	artifact.Statter
+	artifact.Tagger
+	artifact.Resolver
+	artifact.Historian
+}
+
+// A Dependency is another loop of the group that has to be ready before a loop goes on to a revision. What the loop has
+// applied already it goes on to enforce meanwhile.
+type Dependency struct {
+	Name string
+	// SameRevision asks for more: that the other loop is ready at the very revision that this one is about to apply. Both
+	// have to have sources whose revisions are the same, such as one source.
+	SameRevision bool
+}
+
+// Timeouts say how long the stages of a round may take. One that is 0 takes the loop's Timeout.
+type Timeouts struct{ Fetch, Build, Apply, Wait time.Duration }
+
+// A Loop is one origin's way to one cluster. Source, Build and Apply are needed; a [Target] is a ready-made Apply, Wait, Drift,
+// Delete and Close. Nothing of it is to be changed once it runs. It is not to be copied, and is in one [Group] at most, or
+// runs by itself. Its methods may be called by many goroutines at once, also while it does not run.
 type Loop struct {
-	Name   string // of the loop, for events and errors
+	Name   string // of the loop, for events, errors, dependencies and the Store
 	Source source.Source
 	Build  BuildFunc
 	Apply  ApplyFunc
 
+	// Wait, where there is one, returns when what was applied is healthy, or why it is not. It holds up no other loop, and
+	// its context ends as soon as there are newer objects to apply.
+	Wait func(ctx context.Context, revision source.Revision) error
+	// Drift, where there is one, waits until objects are not as they were left, and returns which. They are applied again
+	// then, and Interval is for the Source only: nothing is applied because time has passed, but every Resync.
+	Drift func(ctx context.Context) ([]apply.Drift, error)
+	// Delete deletes what was applied, when the loop is removed from its group and that is asked for.
+	Delete func(ctx context.Context) (*apply.Result, error)
+	// Close is called once when the loop no longer runs: at the end of Run, and when it is removed or replaced.
+	Close func()
+
 	Interval time.Duration // from the end of a round to the next one; 0: one minute
 	Jitter   float64       // the share of Interval by which a round is earlier or later, 0 to 1; 0: 0.1; below 0: none
-	Timeout  time.Duration // of a round; 0: five minutes
+	Resync   time.Duration // of a loop with Drift: applies though nothing has drifted; 0: never
 	RetryMin time.Duration // after the first failure; 0: one second
-	RetryMax time.Duration // after many; 0: Interval, or RetryMin where that is longer
+	RetryMax time.Duration // after many, for the delay doubles; 0: Interval, or RetryMin where that is longer
+	Timeout  time.Duration // of each stage of a round; 0: five minutes
+	Timeouts Timeouts      // of stages that have one of their own
 
-	// OnEvent is called with each event, one at a time, by Run's and Once's own goroutine: the loop waits for it. It may
-	// call Trigger, Suspend and Resume, and not Once.
+	// DependsOn are loops of the same group that have to be ready first.
+	DependsOn []Dependency
+
+	// Store, where there is one, keeps what was applied: so that it is enforced after a restart also while the source is out
+	// of reach, and for Pin.
+	Store Store
+	// At returns the origin at a revision, for a Pin to one that the Store does not have.
+	At func(revision source.Revision) (source.Source, error)
+
+	// History is how many outcomes the Status tells; 0: 10, below 0: none.
+	History int
+
+	// OnEvent is called with each event, one at a time, in their order, by a goroutine of the loop, which waits for it. It
+	// may call the loop's methods, but for Run and Once.
 	OnEvent func(Event)
 
-	init  sync.Once
-	wake  chan struct{} // holds one Trigger, Suspend or Resume
-	mu    sync.Mutex
-	stop  bool // suspended
-	asked bool // triggered, and no round has started since
-
-	round  chan struct{} // held by the round under way
-	events sync.Mutex    // held by OnEvent
-
-	known source.Revision
-	built []*unstructured.Unstructured // of known
-	fails int                          // rounds that failed one after another
+	core core
 }
 
 // Run runs rounds until ctx ends, and returns ctx's error then. The first starts at once. A round that fails is told by an
-// event, not by Run.
-func (l *Loop) Run(ctx context.Context) error {
-	if err := l.check(); err != nil {
-		return err
-	}
-	suspended := false
-	for ctx.Err() == nil {
-		if s := l.suspended(); s != suspended {
-			suspended = s
-			l.emit(change(l.Name, s))
-		}
-		if suspended {
-			l.await(ctx, nil)
-			continue
-		}
-		l.answerTrigger()
-		failed := l.run(ctx)
-		if ctx.Err() != nil {
-			break
-		}
-		failures := 0
-		if failed != nil {
-			failures = failed.Failures
-		}
-		delay := l.delay(failures)
-		if failed != nil {
-			failed.RetryIn = delay
-			l.emit(*failed)
-		}
-		l.pause(ctx, delay)
-	}
-	return context.Cause(ctx)
-}
-
-func change(loop string, suspended bool) Event {
-	if suspended {
-		return Suspended{loop}
-	}
-	return Resumed{loop}
-}
-
-// Once runs one round, also while the loop is suspended, and returns its error. It waits for a round that is under way.
-func (l *Loop) Once(ctx context.Context) error {
-	if err := l.check(); err != nil {
-		return err
-	}
-	if failed := l.run(ctx); failed != nil {
-		l.emit(*failed)
-		return fmt.Errorf("%s: %w", l.Name, failed.Err)
-	}
-	return nil
-}
-
-// Trigger has the next round start at once; where one is under way, right after it. It does not wait.
-func (l *Loop) Trigger() {
-	l.mu.Lock()
-	l.asked = true
-	l.mu.Unlock()
-	l.poke()
-}
-
-// Suspend keeps further rounds from starting. One that is under way ends as it would.
-func (l *Loop) Suspend() { l.setSuspended(true) }
-
-// Resume undoes Suspend, and has a round start at once.
-func (l *Loop) Resume() {
-	l.setSuspended(false)
-	l.Trigger()
-}
-
-func (l *Loop) setSuspended(stop bool) {
-	l.mu.Lock()
-	l.stop = stop
-	l.mu.Unlock()
-	l.poke()
-}
-
-func (l *Loop) suspended() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.stop
-}
-
-// poke wakes Run, which then looks at what is asked of it.
-func (l *Loop) poke() {
-	l.init.Do(l.ready)
-	select {
-	case l.wake <- struct{}{}:
-	default: // it is awake already
-	}
-}
-
-func (l *Loop) ready() { l.wake, l.round = make(chan struct{}, 1), make(chan struct{}, 1) }
-
-func (l *Loop) check() error {
-	l.init.Do(l.ready)
-	for _, f := range []struct {
-		name string
-		set  bool
-	}{{"Source", l.Source != nil}, {"Build", l.Build != nil}, {"Apply", l.Apply != nil}} {
-		if !f.set {
-			return fmt.Errorf("running loop %q: its %s is not set", l.Name, f.name)
-		}
-	}
-	return nil
-}
-
-// answerTrigger marks what was asked for as done by the round about to start.
-func (l *Loop) answerTrigger() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.asked = false
-}
-
-// pause waits for the next round to be due: by time, by Trigger, or by Suspend and Resume.
-func (l *Loop) pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	for ctx.Err() == nil {
-		l.mu.Lock()
-		due := l.asked || l.stop
-		l.mu.Unlock()
-		if due || l.await(ctx, timer.C) {
-			return
-		}
-	}
-}
-
-// await returns true when the time is up, false when somebody asks something of the loop or ctx ends.
-func (l *Loop) await(ctx context.Context, due <-chan time.Time) bool {
-	select {
-	case <-due:
-		return true
-	case <-l.wake:
-	case <-ctx.Done():
-	}
-	return false
-}
-
-// delay is the time to the next round, after so many in a row that failed.
-func (l *Loop) delay(failures int) time.Duration {
-	interval := or(l.Interval, time.Minute)
-	if failures > 0 {
-		first := or(l.RetryMin, time.Second)
-		most := max(or(l.RetryMax, interval), first)
-		delay := most
-		if doublings := failures - 1; doublings < 32 && first<<doublings>>doublings == first {
-			delay = min(first<<doublings, most)
-		}
-		return delay
-	}
-	share := l.Jitter
-	if share == 0 {
-		share = 0.1
-	}
-	share = min(max(share, 0), 1)
-	return interval + time.Duration(float64(interval)*share*(2*rand.Float64()-1))
-}
-
-func or(d, other time.Duration) time.Duration {
-	if d > 0 {
-		return d
-	}
-	return other
-}
-
-func (l *Loop) emit(e Event) {
-	l.events.Lock()
-	defer l.events.Unlock()
-	if l.OnEvent != nil {
-		l.OnEvent(e)
-	}
-}
-
-// errTimeout is why a round ended that took too long.
-var errTimeout = errors.New("the round took longer than the loop's Timeout")
+// event, not by Run. It is a [Group] of one.
+func (l *Loop) Run(ctx context.Context) error { return Run(ctx, l) }
