@@ -1,6 +1,11 @@
 package reconcile
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -118,3 +123,122 @@ const (
 	HealthBad        HealthState = "unhealthy"
 	HealthSuperseded HealthState = "superseded" // by newer objects, before it was known
 )
+
+// stateNow is the first that applies.
+func (c *core) stateNow(l *Loop) State {
+	pending := c.applied == nil || !c.at(c.applied)
+	switch {
+	case c.removing:
+		return StateRemoving
+	case c.suspended:
+		return StateSuspended
+	case pending && c.busy == Applying:
+		return StateApplying
+	case pending && c.busy != "":
+		return StateBuilding
+	case c.unbuilt != nil, c.unapplied != nil, c.applied == nil && c.fetchErr != nil:
+		return StateFailing
+	case len(c.blocked) > 0:
+		return StateBlocked
+	case c.wait != nil:
+		return StateWaiting
+	case c.applied == nil:
+		return StatePending
+	case c.fetchErr != nil:
+		return StateOutOfReach
+	case pending:
+		return StateBuilding
+	case c.broken, l.Wait != nil && !c.healthy:
+		return StateApplying // about to be
+	}
+	return StateReady
+}
+
+// reason is why what is applied is not what the source wants.
+func (c *core) reason() Reason {
+	there := c.applied != nil && !c.broken && c.applied.revision == c.wanted
+	pinned := !c.pin.IsZero()
+	switch {
+	case pinned && c.applied != nil && c.applied.revision.Digest == c.pin.Digest && c.pin.Digest == c.wanted.Digest:
+		return ReasonNone
+	case pinned && c.unbuilt != nil && c.unbuilt.stage == Restoring:
+		return ReasonPinMissing
+	case pinned && c.at(c.applied):
+		return ReasonPinned
+	case c.fetchErr != nil && (there || c.wanted.IsZero()):
+		return ReasonUnreachable
+	case there:
+		return ReasonNone
+	case c.wanted.IsZero():
+		return ReasonNotFetched
+	case c.suspended:
+		return ReasonSuspended
+	case c.unbuilt != nil:
+		return ReasonBuild
+	case c.unapplied != nil:
+		return ReasonApply
+	case len(c.blocked) > 0:
+		return ReasonDependency
+	}
+	return ReasonProgressing
+}
+
+// Status returns how the loop stands.
+func (l *Loop) Status() Status {
+	c := &l.core
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := Status{Name: l.Name, Source: originText(l.Source), State: c.stateNow(l), Since: c.since, Suspended: c.suspended,
+		Wanted: c.wanted, Pinned: c.pin, Healthy: c.healthyAt, Reason: c.reason(),
+		FetchErr: c.fetchErr, StoreErr: c.storeErr, WatchErr: c.watchErr,
+		Fetched: c.fetched, AppliedAt: c.appliedAt, Failures: c.fetchBad, Next: c.dueAt,
+		Drifts: slices.Clone(c.drifts), DriftedAt: c.driftedAt, DependsOn: slices.Clone(l.DependsOn), Blocked: slices.Clone(c.blocked),
+		Interval: l.interval()}
+	if c.applied != nil {
+		s.Applied = c.applied.revision
+	}
+	if c.built != nil {
+		s.Attempted, s.Objects, s.Digest = c.built.revision, len(c.built.objects), c.built.digest
+	}
+	s.Ready = c.at(c.applied) && !c.broken && c.unapplied == nil && c.wait == nil && (l.Wait == nil || c.healthy)
+	s.Next = earliest(s.Next, c.fetchDue)
+	if f := cmp.Or(c.unbuilt, c.unapplied); f != nil {
+		s.Err, s.Stage, s.Failures = f.err, f.stage, f.failures
+		s.Next = earliest(s.Next, f.retryAt)
+	}
+	if c.unbuilt != nil {
+		s.Attempted = c.unbuilt.revision
+		if c.unapplied != nil {
+			s.Err = errors.Join(c.unbuilt.err, c.unapplied.err)
+		}
+	}
+	if c.suspended || c.removing || c.place == nil {
+		s.Next = time.Time{}
+	}
+	for _, o := range c.history {
+		s.History = append(s.History, o.clone())
+	}
+	return s
+}
+
+func (o *Outcome) clone() Outcome {
+	told := *o
+	told.Counts, told.Changes = maps.Clone(o.Counts), slices.Clone(o.Changes)
+	return told
+}
+
+// earliest of two times; zero is none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// originText is what a source says of itself, which is then without a credential.
+func originText(s source.Source) string {
+	if text, ok := s.(fmt.Stringer); ok {
+		return text.String()
+	}
+	return ""
+}

@@ -1,0 +1,128 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/gitopskit/gitopskit/artifact"
+	"github.com/gitopskit/gitopskit/source"
+)
+
+// keepContent has the Store keep what b was built from, where b is new. It is tagged once b is applied.
+func (l *Loop) keepContent(ctx context.Context, from *content, b *built) {
+	if l.Store == nil || b.same(l.core.applied) && !l.core.broken && l.core.storeErr == nil {
+		return
+	}
+	limited, cancel := l.limit(ctx, l.Timeouts.Build)
+	defer cancel()
+	d, err := from.pack(limited, l.Store)
+	if err != nil {
+		l.notKept(ctx, b, err)
+		return
+	}
+	b.artifact = d
+}
+
+// keepTag has the loop's name in the Store stand for what was applied.
+func (l *Loop) keepTag(ctx context.Context, b *built) {
+	if b.artifact == "" {
+		return
+	}
+	limited, cancel := l.limit(ctx, 0)
+	defer cancel()
+	tagged, err := l.Store.Resolve(limited, l.Name)
+	switch {
+	case err == nil && tagged.Digest == b.artifact && tagged.Revision == b.revision.String():
+		err = nil
+	case err == nil, errors.Is(err, artifact.ErrNotFound):
+		err = l.Store.Tag(limited, l.Name, b.artifact, b.revision.String())
+	}
+	if err != nil {
+		l.notKept(ctx, b, err)
+		return
+	}
+	l.update(func(c *core) []Event {
+		c.storeErr = nil
+		kept := Kept{l.Name, b.revision, b.artifact}
+		b.artifact = ""
+		return []Event{kept}
+	})
+}
+
+func (l *Loop) notKept(ctx context.Context, b *built, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	l.update(func(c *core) []Event {
+		c.storeErr = err
+		return []Event{NotKept{l.Name, b.revision, err}}
+	})
+}
+
+// open returns the content that a tag of the Store stands for.
+func (l *Loop) open(ctx context.Context, tagged artifact.Tagged) (*content, error) {
+	revision, err := source.ParseRevision(tagged.Revision)
+	if err != nil {
+		return nil, err
+	}
+	want, err := l.Store.Stat(ctx, tagged.Digest)
+	if err != nil {
+		return nil, err
+	}
+	r, err := l.Store.Open(ctx, tagged.Digest)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	fsys, err := artifact.Open(ctx, r, want, artifact.UnpackOptions{})
+	if err != nil {
+		return nil, err
+	}
+	c := newContent(source.NewSnapshot(fsys, revision))
+	if reflect.TypeOf(l.Store).Comparable() {
+		c.packed[l.Store] = tagged.Digest
+	}
+	return c, nil
+}
+
+// restoreLast builds what the Store says was applied last, since the source cannot be fetched, or what it has does not
+// build, and nothing is known in this process. It is tried once.
+func (l *Loop) restoreLast(p *place) {
+	l.set(func(c *core) { c.restore, c.busy = true, Restoring })
+	defer l.deliver()
+	start := time.Now()
+	ctx, cancel := l.limit(p.ctx, l.Timeouts.Fetch)
+	defer cancel()
+	tagged, err := l.Store.Resolve(ctx, l.Name)
+	var from *content
+	if err == nil {
+		from, err = l.open(ctx, tagged)
+	}
+	if err != nil {
+		l.set(func(c *core) {
+			c.busy = ""
+			if !errors.Is(err, artifact.ErrNotFound) {
+				c.storeErr = fmt.Errorf("restoring what was applied last: %w", late(ctx, err))
+			}
+		})
+		return
+	}
+	defer from.release()
+	took := time.Since(start)
+	l.tell(Restored{l.Name, from.Revision, took})
+	l.core.mu.Lock()
+	failed := l.core.unbuilt
+	l.core.mu.Unlock()
+	if !l.build(p.ctx, from, from.Revision, Durations{Fetch: took}) {
+		return
+	}
+	l.set(func(c *core) {
+		c.built.proven = true
+		if failed != nil {
+			c.unbuilt = failed // of what the source has
+		}
+	})
+}

@@ -1,0 +1,200 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gitopskit/gitopskit/apply"
+	"github.com/gitopskit/gitopskit/source"
+)
+
+// fail notes a fault, unless the stage was ended from outside, and says when to try again.
+func (l *Loop) fail(ctx context.Context, f *fault, o *Outcome) {
+	if ctx.Err() != nil {
+		l.set(func(c *core) { c.busy = "" })
+		return
+	}
+	l.update(func(c *core) []Event {
+		place := &c.unapplied
+		if f.stage == Restoring || f.stage == Building {
+			place = &c.unbuilt
+		}
+		f.failures = 1
+		if was := *place; was != nil && was.digest == f.digest && (f.digest != "" || was.revision == f.revision) {
+			f.failures += was.failures
+		}
+		if f.stage == Checking {
+			c.unhealthy++
+			f.failures = c.unhealthy
+		}
+		c.busy, c.again = "", false
+		*place = f
+		event := Failed{Loop: l.Name, Stage: f.stage, Revision: f.revision, Err: f.err, Failures: f.failures}
+		delay := max(l.delay(f.failures), patience(f.err))
+		f.retryAt = time.Now().Add(delay)
+		if c.place != nil { // else it runs Once
+			event.RetryIn = delay
+		}
+		if o != nil {
+			o.Stage, o.Err = f.stage, f.err
+			l.record(c, o)
+		}
+		return []Event{event}
+	})
+	l.deliver()
+}
+
+// buildWanted builds the revision that the loop is to be at.
+func (l *Loop) buildWanted(p *place) {
+	l.core.mu.Lock()
+	pin, goal, fetchFor := l.core.pin, l.core.goal(), l.core.fetchFor
+	l.core.mu.Unlock()
+	if !pin.IsZero() {
+		l.buildPinned(p.ctx, pin)
+		return
+	}
+	content := p.run.need(p.origin, goal)
+	if content == nil {
+		return // there is a newer one, or it was forgotten; a fetch is under way
+	}
+	defer content.release()
+	if l.build(p.ctx, content, content.Revision, Durations{Fetch: fetchFor}) {
+		p.run.satisfied(p.origin, l)
+	}
+}
+
+// build makes objects of the content and keeps them as those to apply. It tells whether that went well.
+func (l *Loop) build(ctx context.Context, from *content, goal source.Revision, took Durations) bool {
+	l.set(func(c *core) { c.busy = Building })
+	start := time.Now()
+	limited, cancel := l.limit(ctx, l.Timeouts.Build)
+	objects, err := l.Build(limited, from.Snapshot)
+	err = late(limited, err)
+	cancel()
+	took.Build = time.Since(start)
+	var b *built
+	if err == nil {
+		b, err = newBuilt(from.Revision, objects, l.core.built, l.core.applied)
+	}
+	if err != nil {
+		err = fmt.Errorf("building %s: %w", from.Revision, err)
+		l.fail(ctx, &fault{stage: Building, revision: goal, err: err}, &Outcome{Revision: goal, Took: took})
+		return false
+	}
+	b.took = took
+	l.keepContent(ctx, from, b)
+	l.have(b)
+	return true
+}
+
+// have takes b as what is to be applied. If it has other objects, the wait for the health of the old ones ends.
+func (l *Loop) have(b *built) {
+	l.update(func(c *core) []Event {
+		changed := !b.same(c.applied)
+		events := []Event{Built{l.Name, b.revision, b.digest, len(b.objects), changed, b.took.Build}}
+		if w := c.wait; w != nil && w.digest != b.digest {
+			w.end()
+			w.outcome.Health = HealthSuperseded
+			c.wait, c.healthy = nil, false
+			events = append(events, Superseded{l.Name, c.applied.revision, b.revision})
+		}
+		if c.unapplied != nil && c.unapplied.digest != b.digest {
+			c.unapplied, c.unhealthy = nil, 0
+		}
+		c.built, c.unbuilt, c.busy = b, nil, ""
+		return events
+	})
+	l.deliver()
+}
+
+// apply applies b, which is what was built or what was applied, and returns the error.
+func (l *Loop) apply(ctx context.Context, b *built, cause Cause) error {
+	l.set(func(c *core) {
+		c.busy, c.due, c.again, c.mendAt = Applying, false, false, time.Time{}
+		if cause == CauseDrift {
+			c.mended = time.Now()
+		}
+	})
+	start := time.Now()
+	limited, cancel := l.limit(ctx, l.Timeouts.Apply)
+	result, err := l.Apply(limited, b.revision, b.objects)
+	err = late(limited, err)
+	cancel()
+	if result == nil {
+		result = &apply.Result{}
+	}
+	o := &Outcome{Revision: b.revision, Digest: b.digest, Objects: len(b.objects), Cause: cause, Took: b.took}
+	o.Took.Apply = time.Since(start)
+	o.count(result)
+	l.tell(Applied{Loop: l.Name, Revision: b.revision, Result: result, Cause: cause, Took: o.Took.Apply})
+	if err != nil {
+		l.set(func(c *core) { c.broken = true })
+		l.fail(ctx, &fault{stage: Applying, revision: b.revision, digest: b.digest, err: err}, o)
+		l.wakeDependents()
+		return err
+	}
+	l.landed(b, o)
+	l.keepTag(ctx, b)
+	l.wakeDependents()
+	return nil
+}
+
+// landed notes that b is on the cluster.
+func (l *Loop) landed(b *built, o *Outcome) {
+	l.set(func(c *core) {
+		if !b.same(c.applied) || len(o.Changes) > 0 {
+			c.healthy = false
+		}
+		c.applied, c.broken, c.busy, c.appliedAt = b, false, "", time.Now()
+		if l.Wait != nil && !c.healthy {
+			o.Health = HealthWaiting
+			if c.wait != nil {
+				o.Health = HealthNone // the wait that is under way has an outcome
+			}
+		} else if l.Wait != nil {
+			o.Health = HealthOK
+		}
+		c.unapplied = nil
+		switch {
+		case l.Drift == nil || c.watchErr != nil:
+			c.dueAt = time.Now().Add(l.delay(0))
+		case l.Resync > 0:
+			c.dueAt = time.Now().Add(l.Resync)
+		default:
+			c.dueAt = time.Time{}
+		}
+		c.last = l.record(c, o)
+	})
+}
+
+// advance takes the revision of b as applied: its objects are.
+func (l *Loop) advance(p *place, b *built) {
+	l.update(func(c *core) []Event {
+		c.applied = b
+		if c.healthy {
+			c.healthyAt = b.revision
+		}
+		o := &Outcome{Revision: b.revision, Digest: b.digest, Objects: len(b.objects), Cause: CauseRevision, Took: b.took}
+		if c.wait == nil {
+			l.record(c, o)
+		}
+		return []Event{Advanced{l.Name, b.revision}}
+	})
+	l.deliver()
+	l.keepTag(p.ctx, b)
+	l.wakeDependents()
+}
+
+// most is how many changes of a round an Outcome has.
+const most = 100
+
+func (o *Outcome) count(result *apply.Result) {
+	o.Counts = make(map[apply.Action]int)
+	for _, c := range result.Changes {
+		o.Counts[c.Action]++
+		if c.Action != apply.Unchanged && len(o.Changes) < most {
+			o.Changes = append(o.Changes, c)
+		}
+	}
+}

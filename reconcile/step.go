@@ -1,0 +1,190 @@
+package reconcile
+
+import (
+	"time"
+)
+
+// A step is the next thing that a loop has to do.
+type step int
+
+const (
+	rest step = iota
+	build
+	restore // from the Store, what was applied before this process
+	advance // to a revision of the same objects
+	enforce // apply
+)
+
+// work does what the loop has to do, until there is nothing, and has it looked at again when there is.
+func (l *Loop) work() {
+	p := l.placed()
+	if p == nil {
+		return
+	}
+	select {
+	case l.core.turn <- struct{}{}:
+		defer l.give()
+	default:
+		return // Once or Remove has it, and lets us know
+	}
+	for p.ctx.Err() == nil {
+		l.deliver()
+		what, b, cause := l.decide(p, time.Now())
+		switch what {
+		case build:
+			l.buildWanted(p)
+		case restore:
+			l.restoreLast(p)
+		case advance:
+			l.advance(p, b)
+		case enforce:
+			if l.apply(p.ctx, b, cause) == nil {
+				l.await(p)
+			}
+			l.follow(p)
+		case rest:
+			l.deliver()
+			if next := l.next(); !next.IsZero() {
+				p.run.queue.AddAfter(l, max(time.Until(next), 0))
+			}
+			return
+		}
+	}
+}
+
+// decide says what is to be done now, with which objects, and why.
+func (l *Loop) decide(p *place, now time.Time) (step, *built, Cause) {
+	busy := p.run.busy(p.origin, now)
+	first, ok := l.decideContent(p, now)
+	if !ok || first != rest {
+		return first, nil, ""
+	}
+	b := l.candidate()
+	l.core.mu.Lock()
+	defer l.core.mu.Unlock()
+	c := &l.core
+	if b == nil || c.suspended || c.removing {
+		return rest, nil, ""
+	}
+	cause := c.cause(b, now, busy)
+	switch {
+	case cause != "":
+		return enforce, b, cause
+	case b.same(c.applied) && !c.broken && b.revision != c.applied.revision:
+		return advance, b, ""
+	}
+	return rest, nil, ""
+}
+
+// decideContent says whether there is something to build; false if the loop is to rest whatever there is.
+func (l *Loop) decideContent(p *place, now time.Time) (step, bool) {
+	l.core.mu.Lock()
+	c := &l.core
+	idle, goal := c.suspended || c.removing, c.goal()
+	lacks := !goal.IsZero() && !c.at(c.built)
+	failed := c.unbuilt != nil && c.unbuilt.revision == goal
+	pinned := !c.pin.IsZero()
+	again := !failed || c.again || !c.unbuilt.rests(now)
+	lost := c.built == nil && l.Store != nil && !c.restore && !pinned && (c.fetchErr != nil || failed)
+	l.core.mu.Unlock()
+	switch {
+	case idle:
+		p.run.satisfied(p.origin, l)
+		return rest, false
+	case pinned:
+		p.run.satisfied(p.origin, l)
+		if lacks && again {
+			return build, true
+		}
+	case !lacks && !goal.IsZero():
+		p.run.satisfied(p.origin, l)
+	case lacks && again:
+		if content := p.run.need(p.origin, goal); content != nil {
+			content.release()
+			return build, true
+		}
+	}
+	if lost {
+		return restore, true
+	}
+	return rest, true
+}
+
+// candidate returns the objects that are to be on the cluster now: those that were built; or where a dependency is not
+// ready for them, those that were applied, which are kept as they are.
+func (l *Loop) candidate() *built {
+	c := &l.core
+	b := c.built
+	var blocking []blocker
+	if b != nil && !b.proven && (c.applied == nil || b.revision != c.applied.revision || !b.same(c.applied)) {
+		blocking = l.blockers(b.revision)
+	}
+	l.update(func(c *core) []Event {
+		var events []Event
+		texts := make([]string, 0, len(blocking))
+		for i, x := range blocking {
+			texts = append(texts, x.String())
+			if i >= len(c.blocked) || c.blocked[i] != texts[i] {
+				events = append(events, DependencyNotReady{l.Name, b.revision, x.Dependency, x.why})
+			}
+		}
+		c.blocked = texts
+		return events
+	})
+	if len(blocking) > 0 {
+		return c.applied
+	}
+	return b
+}
+
+// cause says why b is to be applied now, if it is.
+func (c *core) cause(b *built, now time.Time, busy bool) Cause {
+	f := c.unapplied
+	switch {
+	case f != nil && (f.digest == b.digest || b.same(c.applied)):
+		if c.again || c.due || !f.rests(now) {
+			return CauseRetry
+		}
+		return ""
+	case !b.same(c.applied) || c.broken:
+		return CauseNew
+	case c.due:
+		return CauseTrigger
+	case !c.mendAt.IsZero() && !now.Before(c.mendAt):
+		return CauseDrift
+	case !c.dueAt.IsZero() && !now.Before(c.dueAt) && !busy:
+		return CauseInterval
+	}
+	return ""
+}
+
+// next is when the loop has to be looked at again though nothing happens; zero: never.
+func (l *Loop) next() time.Time {
+	l.core.mu.Lock()
+	defer l.core.mu.Unlock()
+	c := &l.core
+	if c.suspended || c.removing {
+		return time.Time{}
+	}
+	now := time.Now()
+	var next time.Time
+	soonest := func(at time.Time) {
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	for _, f := range []*fault{c.unbuilt, c.unapplied} {
+		if f.rests(now) {
+			soonest(f.retryAt)
+		}
+	}
+	soonest(c.mendAt)
+	switch {
+	case c.dueAt.IsZero():
+	case now.Before(c.dueAt):
+		soonest(c.dueAt)
+	default: // a fetch goes before it
+		soonest(now.Add(grace))
+	}
+	return next
+}
