@@ -83,8 +83,8 @@ func (l *Loop) build(ctx context.Context, from *content, goal source.Revision, t
 		return false
 	}
 	b.took = took
-	l.keepContent(ctx, from, b)
 	l.have(b)
+	l.keepContent(ctx, from, b)
 	return true
 }
 
