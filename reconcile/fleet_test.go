@@ -97,6 +97,12 @@ func (o *fleetOrigin) Fetch(ctx context.Context, known source.Revision) (*source
 	return s, nil
 }
 
+func (o *fleetOrigin) count() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.fetches
+}
+
 // wantClosed fails the test where somebody has left a snapshot open.
 func (o *fleetOrigin) wantClosed(t *testing.T) {
 	t.Helper()
@@ -223,6 +229,12 @@ func (s *ship) delete(context.Context) (*apply.Result, error) {
 	defer s.mu.Unlock()
 	s.deleted++
 	return &apply.Result{Changes: []apply.Change{{Action: apply.Deleted}}}, s.applyErr
+}
+
+func (s *ship) count(n *int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *n
 }
 
 // told are the names of the types of the events.

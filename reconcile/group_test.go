@@ -44,7 +44,7 @@ func TestACommitTouchesOnlyWhatItChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, ships := fleet(1000)
 		sail(t, ships, func(g *Group) {
-			want(t, "fetches at first", o.fetches, 1)
+			want(t, "fetches at first", o.count(), 1)
 			want(t, "builds at first", sum(ships, builds), 1000)
 			want(t, "applies at first", sum(ships, countApplies), 1000)
 
@@ -52,7 +52,7 @@ func TestACommitTouchesOnlyWhatItChanges(t *testing.T) {
 			n := g.TriggerSource(func(l *Loop) bool { return l.Source == source.Source(o) })
 			synctest.Wait()
 			want(t, "loops on the source", n, 1000)
-			want(t, "fetches after one commit", o.fetches, 2)
+			want(t, "fetches after one commit", o.count(), 2)
 			want(t, "applies after one commit", sum(ships, countApplies), 1001)
 			want(t, "of which", ships[7].applies()[1], "2 0s")
 			for _, s := range g.Status() {
@@ -63,12 +63,12 @@ func TestACommitTouchesOnlyWhatItChanges(t *testing.T) {
 
 			o.commit("README", "of nobody's concern")
 			later(61 * time.Second)
-			want(t, "fetches after an interval", o.fetches, 3)
+			want(t, "fetches after an interval", o.count(), 3)
 			want(t, "applies after a commit that touches nothing", sum(ships, countApplies), 1001)
 			built := sum(ships, builds)
 
 			later(10 * time.Minute)
-			want(t, "fetches in ten idle minutes", o.fetches, 13)
+			want(t, "fetches in ten idle minutes", o.count(), 13)
 			want(t, "builds and applies in ten idle minutes", sum(ships, builds)-built+sum(ships, countApplies), 1001)
 		})
 		want(t, "fetches with content", o.moved, 3)
@@ -86,7 +86,7 @@ func TestDriftIsCorrectedAtOnceAndInNoOtherLoop(t *testing.T) {
 			synctest.Wait()
 			want(t, "applied", ships[3].applies(), []string{"1 0s", "1 1m30s"})
 			want(t, "all", sum(ships, countApplies), 11)
-			want(t, "fetches", o.fetches, 2)
+			want(t, "fetches", o.count(), 2)
 			status := ships[3].Status()
 			want(t, "cause", status.History[0].Cause, CauseDrift)
 			want(t, "drifts", len(status.Drifts), 1)
@@ -228,7 +228,7 @@ func TestLoopsComeAndGoWhileTheGroupRuns(t *testing.T) {
 			if err := g.Remove(t.Context(), "app-0002", Delete); err != nil {
 				t.Error(err)
 			}
-			want(t, "deleted", []int{ships[1].deleted, ships[2].deleted, ships[1].closed, ships[2].closed}, []int{0, 1, 1, 1})
+			want(t, "deleted", []int{ships[1].count(&ships[1].deleted), ships[2].count(&ships[2].deleted), ships[1].count(&ships[1].closed), ships[2].count(&ships[2].closed)}, []int{0, 1, 1, 1})
 			want(t, "left", len(g.Status()), 1)
 			o.commit("app-0001", "2")
 			later(5 * time.Minute)
@@ -298,7 +298,7 @@ func TestReplacedLoopKeepsItsHistoryAndAppliesAnew(t *testing.T) {
 			synctest.Wait()
 			want(t, "applied", next.applies(), []string{"1 0s"})
 			want(t, "history", len(next.Status().History), 2)
-			want(t, "the old one is closed", old.closed, 1)
+			want(t, "the old one is closed", old.count(&old.closed), 1)
 			if l, _ := g.Loop("a"); l != next.Loop {
 				t.Error("it is not in the group")
 			}

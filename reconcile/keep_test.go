@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,10 +58,10 @@ func TestLastGoodRevisionIsRestoredWhereTheNewOneDoesNotBuild(t *testing.T) {
 		second := o.commit("a", "2")
 		s := newShip("a", o)
 		s.Store = store
-		failing := true
+		var healed atomic.Bool
 		build := s.build
 		s.Build = func(ctx buildContext, fsys buildFS) (buildObjects, error) {
-			if body, _ := readBody(fsys, "a"); failing && body == "2" {
+			if body, _ := readBody(fsys, "a"); !healed.Load() && body == "2" {
 				return nil, errors.New("bad yaml")
 			}
 			return build(ctx, fsys)
@@ -70,7 +71,7 @@ func TestLastGoodRevisionIsRestoredWhereTheNewOneDoesNotBuild(t *testing.T) {
 			want(t, "applied", s.applies(), []string{"1 0s"})
 			want(t, "revisions", []source.Revision{status.Wanted, status.Attempted, status.Applied}, []source.Revision{second, second, first})
 			want(t, "reason", status.Reason, ReasonBuild)
-			failing = false
+			healed.Store(true)
 			later(time.Minute)
 			status = s.Status()
 			want(t, "applied in the end", status.Applied, second)
@@ -92,10 +93,12 @@ func TestAStoreThatFailsHoldsUpNothing(t *testing.T) {
 			if s.Status().StoreErr == nil {
 				t.Error("the status does not tell")
 			}
+			store.mu.Lock()
 			store.putErr = nil
+			store.mu.Unlock()
 			revision := o.commit("README", "nothing of ours")
 			later(2 * time.Minute)
-			want(t, "tag", store.tags["a"][0].Revision, revision.String())
+			want(t, "tag", store.tag("a"), revision.String())
 			if err := s.Status().StoreErr; err != nil {
 				t.Error(err)
 			}

@@ -99,3 +99,10 @@ func (m *memoryStore) History(_ context.Context, name string) iter.Seq2[artifact
 		}
 	}
 }
+
+// tag is the revision that the name stands for.
+func (m *memoryStore) tag(name string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.tags[name][0].Revision
+}

@@ -45,15 +45,15 @@ func TestARevisionThatFailsDoesNotUndoTheLastGoodOne(t *testing.T) {
 			want(t, "state", status.State, StateFailing)
 			want(t, "ready", status.Ready, false)
 			want(t, "applies", len(s.applies()), 1)
-			fetches := o.fetches
+			fetches := o.count()
 			s.drift <- someDrift()
 			synctest.Wait()
 			want(t, "drift is corrected to", s.applies()[1], "1 1m1s")
 
 			later(30 * time.Second)
-			want(t, "fetches to try again", o.fetches, fetches)
-			if s.builds < 4 {
-				t.Errorf("%d builds: it is not tried again", s.builds)
+			want(t, "fetches to try again", o.count(), fetches)
+			if s.count(&s.builds) < 4 {
+				t.Errorf("%d builds: it is not tried again", s.count(&s.builds))
 			}
 			s.set(func() { s.buildErr, s.applyErr = nil, errors.New("webhook says no") })
 			later(10 * time.Second)
@@ -83,7 +83,7 @@ func TestSourceOutOfReachIsToldAndDriftCorrectedMeanwhile(t *testing.T) {
 			s.drift <- someDrift()
 			later(5 * time.Minute)
 			want(t, "applied", len(s.applies()), 2)
-			want(t, "fetches of who wants to be left alone", o.fetches, 2)
+			want(t, "fetches of who wants to be left alone", o.count(), 2)
 			o.set(func() { o.down = nil })
 			s.Trigger()
 			synctest.Wait()
@@ -102,10 +102,10 @@ func TestANewRevisionEndsTheWaitForTheOldOne(t *testing.T) {
 			o.commit("README", "nothing of ours")
 			s.Trigger()
 			synctest.Wait()
-			want(t, "waits after a revision of the same", s.waits, 1)
+			want(t, "waits after a revision of the same", s.count(&s.waits), 1)
 			o.commit("a", "2")
 			later(60 * time.Second)
-			want(t, "waits after a new one", s.waits, 2)
+			want(t, "waits after a new one", s.count(&s.waits), 2)
 			want(t, "health", s.Status().History[1].Health, HealthNone)
 			s.set(func() { close(s.heal) })
 			synctest.Wait()
@@ -173,7 +173,7 @@ func TestDependenciesAtTheSameRevision(t *testing.T) {
 		web := newShip("web", o).watched().after(Dependency{Name: "db", SameRevision: true})
 		page := newShip("page", o).watched().after(Dependency{Name: "web", SameRevision: true})
 		sail(t, []*ship{page, web, db}, func(g *Group) {
-			want(t, "at first", []int{len(db.applied), len(web.applied), len(page.applied)}, []int{1, 1, 1})
+			want(t, "at first", []int{len(db.applies()), len(web.applies()), len(page.applies())}, []int{1, 1, 1})
 			db.set(func() { db.slow = 20 * time.Second })
 			o.commit("db", "2")
 			o.commit("page", "2") // and web stays

@@ -146,7 +146,12 @@ func (c *core) cause(b *built, now time.Time, busy bool) Cause {
 			return CauseRetry
 		}
 		return ""
-	case !b.same(c.applied) || c.broken:
+	case !b.same(c.applied):
+		return CauseNew
+	case c.broken: // applied by an earlier run, or by other parts
+		if busy {
+			return ""
+		}
 		return CauseNew
 	case c.due:
 		return CauseTrigger
@@ -168,23 +173,21 @@ func (l *Loop) next() time.Time {
 	}
 	now := time.Now()
 	var next time.Time
+	// What is past already waits for something else, which lets the loop know.
 	soonest := func(at time.Time) {
-		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+		if at.After(now) && (next.IsZero() || at.Before(next)) {
 			next = at
 		}
 	}
 	for _, f := range []*fault{c.unbuilt, c.unapplied} {
-		if f.rests(now) {
+		if f != nil {
 			soonest(f.retryAt)
 		}
 	}
 	soonest(c.mendAt)
-	switch {
-	case c.dueAt.IsZero():
-	case now.Before(c.dueAt):
-		soonest(c.dueAt)
-	default: // a fetch goes before it
-		soonest(now.Add(grace))
+	soonest(c.dueAt)
+	if c.broken && c.unapplied == nil || !c.dueAt.IsZero() && !c.dueAt.After(now) {
+		soonest(now.Add(grace)) // a fetch goes first, for so long
 	}
 	return next
 }
