@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/gitopskit/gitopskit/apply"
+	"github.com/gitopskit/gitopskit/internal/testbed"
 	"github.com/gitopskit/gitopskit/source"
 )
 
@@ -271,7 +272,11 @@ func (c *chaos) process(mishaps int, end func()) {
 }
 
 func TestChaosEndsAsTheLastGoodRevisionsSay(t *testing.T) {
-	for seed := range uint64(12) {
+	seeds := uint64(12)
+	if testbed.Race {
+		seeds = 4
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := &chaos{Rand: rand.New(rand.NewPCG(seed, 8)), t: t, cluster: newChaosCluster(), origin: newFleetOrigin(),

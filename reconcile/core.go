@@ -23,6 +23,7 @@ type core struct {
 	mu    sync.Mutex
 	group *Group // that it is in
 	place *place // there, while it runs
+	open  bool   // it has run, and Close was not called since
 
 	asked     bool // triggered, and no fetch has started since
 	due       bool // triggered, fetched, and not applied since

@@ -120,7 +120,7 @@ func (g *Group) disband() {
 
 // Replace has l take the place of the loop of the same name: its rounds under way are ended first, and l takes over its
 // history, its revisions, its suspension and its pin, and applies anew. It refuses what Add refuses, and a name that is not
-// there. Where ctx ends before the other's rounds have, that one stays.
+// there. Where ctx ends before the other's rounds have, that one stays, without rounds, and Replace may be called again.
 func (g *Group) Replace(ctx context.Context, l *Loop) error {
 	if err := l.check(); err != nil {
 		return err

@@ -61,7 +61,7 @@ type Loop struct {
 	Drift func(ctx context.Context) ([]apply.Drift, error)
 	// Delete deletes what was applied, when the loop is removed from its group and that is asked for.
 	Delete func(ctx context.Context) (*apply.Result, error)
-	// Close is called once when the loop no longer runs: at the end of Run, and when it is removed or replaced.
+	// Close is called once when the loop no longer runs in a group: at the end of Run, and when it is removed or replaced.
 	Close func()
 
 	Interval time.Duration // from the end of a round to the next one; 0: one minute

@@ -17,6 +17,8 @@ type origin struct {
 	run     *run
 	key     any
 	source  source.Source
+	ctx     context.Context // ends when no loop has it any more
+	cancel  context.CancelFunc
 	loops   map[*Loop]bool
 	asked   bool
 	started time.Time // of the fetch under way; zero: there is none
@@ -39,6 +41,7 @@ func (r *run) originOf(l *Loop) *origin {
 	o := r.origins[key]
 	if o == nil {
 		o = &origin{run: r, key: key, source: l.Source, loops: make(map[*Loop]bool), wanting: make(map[*Loop]bool)}
+		o.ctx, o.cancel = context.WithCancel(r.ctx)
 		r.origins[key] = o
 	}
 	o.loops[l] = true
@@ -47,13 +50,14 @@ func (r *run) originOf(l *Loop) *origin {
 
 // forget takes the loop from its origin, which ends with the last one.
 func (r *run) forget(o *origin, l *Loop) {
-	r.satisfied(o, l)
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	delete(o.loops, l)
 	if len(o.loops) == 0 && r.origins[o.key] == o {
 		delete(r.origins, o.key)
+		o.cancel()
 	}
+	r.mu.Unlock()
+	r.satisfied(o, l)
 }
 
 // ask has the source fetched at once; where a fetch is under way, once more after it.
@@ -123,8 +127,8 @@ func (o *origin) work() {
 		return
 	}
 	f := o.begin(active, now)
-	f.fetch(o.run.ctx)
-	if o.run.ctx.Err() != nil {
+	f.fetch(o.ctx)
+	if o.ctx.Err() != nil && f.snapshot == nil {
 		return
 	}
 	o.end(f)
@@ -151,6 +155,7 @@ func (o *origin) active() []*Loop {
 // A fetch is one call of a source, for many loops.
 type fetch struct {
 	source  source.Source
+	origin  *origin // nil for Once
 	loops   []*Loop
 	wanting []*Loop        // those that lack what the source had last
 	asked   map[*Loop]bool // those that were triggered before it began
@@ -167,7 +172,7 @@ type fetch struct {
 
 // begin takes the triggers of the loops, and finds out what is known.
 func (o *origin) begin(loops []*Loop, now time.Time) *fetch {
-	f := &fetch{source: o.source, loops: loops, asked: make(map[*Loop]bool)}
+	f := &fetch{source: o.source, origin: o, loops: loops, asked: make(map[*Loop]bool)}
 	for _, l := range loops {
 		l.core.mu.Lock()
 		f.asked[l], l.core.asked = l.core.asked, false
@@ -236,9 +241,11 @@ func (o *origin) end(f *fetch) {
 		old, o.content = o.content, fresh
 		clear(o.wanting)
 		for _, l := range wanting {
-			o.wanting[l] = true
+			if o.loops[l] { // it may have left meanwhile
+				o.wanting[l] = true
+			}
 		}
-		if len(wanting) > 0 {
+		if len(o.wanting) > 0 {
 			fresh = nil
 		} else {
 			o.content = nil
@@ -256,6 +263,9 @@ func (o *origin) end(f *fetch) {
 // hear tells a loop what came of a fetch.
 func (l *Loop) hear(f *fetch, shared bool) {
 	l.update(func(c *core) []Event {
+		if f.origin != nil && (c.place == nil || c.place.origin != f.origin || c.removing) {
+			return nil // it left meanwhile
+		}
 		if f.asked[l] {
 			c.due, c.again = true, true
 		}

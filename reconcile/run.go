@@ -108,9 +108,8 @@ func (g *Group) stop(r *run) {
 	e.run = nil
 	e.mu.Unlock()
 	for _, l := range loops {
-		if r.leave(context.Background(), l, r.ctx.Err()) == nil {
-			l.close()
-		}
+		_ = r.leave(context.Background(), l, r.ctx.Err())
+		l.close()
 	}
 }
 
@@ -121,7 +120,7 @@ func (r *run) enter(l *Loop) {
 	p.origin = r.originOf(l)
 	l.set(func(c *core) {
 		// What is on the cluster may have changed since an earlier run: it is applied once in any case.
-		c.place, c.watching, c.broken = p, false, c.broken || c.applied != nil
+		c.place, c.open, c.watching, c.broken = p, true, false, c.broken || c.applied != nil
 	})
 	r.queue.Add(l)
 	r.ask(p.origin)
@@ -145,8 +144,13 @@ func (r *run) leave(ctx context.Context, l *Loop, why error) error {
 	return nil
 }
 
+// close tells the loop's parts that it no longer runs, if it did.
 func (l *Loop) close() {
-	if l.Close != nil {
+	l.core.mu.Lock()
+	open := l.core.open
+	l.core.open = false
+	l.core.mu.Unlock()
+	if open && l.Close != nil {
 		l.Close()
 	}
 }

@@ -62,7 +62,8 @@ type Status struct {
 	Wanted, Attempted, Applied, Pinned, Healthy source.Revision
 
 	Reason Reason // why Applied is not Wanted
-	// Err is why the last round failed, in full; nil where it did not. Stage is where.
+	// Err is why the last round failed, in full; nil where it did not. Stage is where. It may be joined of why the wanted
+	// revision does not build, and why the last good one is not enforced.
 	Err   error
 	Stage Stage
 	// FetchErr is why the source could not be fetched the last time; nil where it could. It stands beside Err, since the
@@ -205,6 +206,9 @@ func (l *Loop) Status() Status {
 	if f := cmp.Or(c.unbuilt, c.unapplied); f != nil {
 		s.Err, s.Stage, s.Failures = f.err, f.stage, f.failures
 		s.Next = earliest(s.Next, f.retryAt)
+	}
+	if s.Err == nil && c.applied == nil && c.fetchErr != nil {
+		s.Err, s.Stage = c.fetchErr, Fetching
 	}
 	if c.unbuilt != nil {
 		s.Attempted = c.unbuilt.revision
