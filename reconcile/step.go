@@ -8,11 +8,11 @@ import (
 type step int
 
 const (
-	rest step = iota
-	build
-	restore // from the Store, what was applied before this process
-	advance // to a revision of the same objects
-	enforce // apply
+	toRest step = iota
+	toBuild
+	toRestore // from the Store, what was applied before this process
+	toAdvance // to a revision of the same objects
+	toApply
 )
 
 // work does what the loop has to do, until there is nothing, and has it looked at again when there is.
@@ -31,18 +31,18 @@ func (l *Loop) work() {
 		l.deliver()
 		what, b, cause := l.decide(p, time.Now())
 		switch what {
-		case build:
+		case toBuild:
 			l.buildWanted(p)
-		case restore:
+		case toRestore:
 			l.restoreLast(p)
-		case advance:
+		case toAdvance:
 			l.advance(p, b)
-		case enforce:
+		case toApply:
 			if l.apply(p.ctx, b, cause) == nil {
 				l.await(p)
 			}
 			l.follow(p)
-		case rest:
+		case toRest:
 			l.deliver()
 			if next := l.next(); !next.IsZero() {
 				p.run.queue.AddAfter(l, max(time.Until(next), 0))
@@ -56,7 +56,7 @@ func (l *Loop) work() {
 func (l *Loop) decide(p *place, now time.Time) (step, *built, Cause) {
 	busy := p.run.busy(p.origin, now)
 	first, ok := l.decideContent(p, now)
-	if !ok || first != rest {
+	if !ok || first != toRest {
 		return first, nil, ""
 	}
 	b := l.candidate()
@@ -64,16 +64,16 @@ func (l *Loop) decide(p *place, now time.Time) (step, *built, Cause) {
 	defer l.core.mu.Unlock()
 	c := &l.core
 	if b == nil || c.suspended || c.removing {
-		return rest, nil, ""
+		return toRest, nil, ""
 	}
 	cause := c.cause(b, now, busy)
 	switch {
 	case cause != "":
-		return enforce, b, cause
+		return toApply, b, cause
 	case b.same(c.applied) && !c.broken && b.revision != c.applied.revision:
-		return advance, b, ""
+		return toAdvance, b, ""
 	}
-	return rest, nil, ""
+	return toRest, nil, ""
 }
 
 // decideContent says whether there is something to build; false if the loop is to rest whatever there is.
@@ -90,24 +90,24 @@ func (l *Loop) decideContent(p *place, now time.Time) (step, bool) {
 	switch {
 	case idle:
 		p.run.satisfied(p.origin, l)
-		return rest, false
+		return toRest, false
 	case pinned:
 		p.run.satisfied(p.origin, l)
 		if lacks && again {
-			return build, true
+			return toBuild, true
 		}
 	case !lacks && !goal.IsZero():
 		p.run.satisfied(p.origin, l)
 	case lacks && again:
 		if content := p.run.need(p.origin, goal); content != nil {
 			content.release()
-			return build, true
+			return toBuild, true
 		}
 	}
 	if lost {
-		return restore, true
+		return toRestore, true
 	}
-	return rest, true
+	return toRest, true
 }
 
 // candidate returns the objects that are to be on the cluster now: those that were built; or where a dependency is not
