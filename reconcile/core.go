@@ -202,16 +202,17 @@ func (l *Loop) Resume() {
 var errNoContent = errors.New("its content is not to be had: the loop has neither a Store nor At")
 
 // Pin has the loop be at this revision, whatever its source has, until Unpin: it rolls back. The content comes from the
-// source where it is its current one, from the Store, or by At; where the loop has none of them, the error says so, and where
-// they do not have it, the loop fails and tries again. The Store has the revisions that changed the loop's objects. Revisions
-// are the same here where their digests are. A pin lasts as long as the process.
+// source where it is its current one, from the Store, or by At; where the loop has none of them, the error says so, and
+// where they do not have it, the loop fails and tries again. The Store has the revisions that changed the loop's objects.
+// Revisions are the same here where their digests are. A pin lasts as long as the process.
 func (l *Loop) Pin(revision source.Revision) error {
 	if revision.Digest == "" {
 		return fmt.Errorf("pinning %q: the revision %q has no digest", l.Name, revision)
 	}
 	var err error
 	l.update(func(c *core) []Event {
-		known := l.Store != nil || l.At != nil || revision.Digest == c.wanted.Digest || c.built != nil && revision.Digest == c.built.revision.Digest
+		known := l.Store != nil || l.At != nil || revision.Digest == c.wanted.Digest
+		known = known || c.built != nil && revision.Digest == c.built.revision.Digest
 		switch {
 		case !known:
 			err = fmt.Errorf("pinning %q to %s: %w", l.Name, revision, errNoContent)

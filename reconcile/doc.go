@@ -14,8 +14,8 @@
 //
 // A round asks the source for its content, builds it, applies what was built, and waits until that is healthy. Each part is
 // done only where it has to be. Where the source has not changed, nothing is built. Where a new revision builds to the very
-// objects that are applied, nothing is applied: the loop is at the new revision, and no request was made. A Builder of package
-// kustomize tells so at the cost of a glance at its inputs.
+// objects that are applied, nothing is applied: the loop is at the new revision, and no request was made. A Builder of
+// package kustomize tells so at the cost of a glance at its inputs.
 //
 // What is on the cluster is kept by drift, where the loop has Drift, as a [Target] does: an object that somebody changes or
 // deletes is applied again at once, and while nothing happens nothing is sent. A loop without Drift applies after each
@@ -24,30 +24,30 @@
 // # When
 //
 // The source is fetched an Interval after it was fetched last, a little earlier or later by Jitter so that many spread out,
-// and at once on [Loop.Trigger] and [Group.TriggerSource]. What fails is tried again after a delay that doubles from RetryMin
-// to RetryMax; an origin that asks to be left alone for longer is. Each stage has a timeout. While a loop is suspended no round
-// starts. [Loop.Once] runs a single round, for a CI tool.
+// and at once on [Loop.Trigger] and [Group.TriggerSource]. What fails is tried again after a delay that doubles from
+// RetryMin to RetryMax; an origin that asks to be left alone for longer is. Each stage has a timeout. While a loop is
+// suspended no round starts. [Loop.Once] runs a single round, for a CI tool.
 //
 // # What is wanted, tried and applied
 //
 // A revision that does not build, or is refused by the cluster, does not undo the last good one, whose drift goes on to be
 // corrected. While the source is out of reach that is so, too; with a Store, such as an artifact.DirStore, also after a
-// restart. [Loop.Pin] rolls back: to a revision that the Store has, or that At gives. [Status] tells the revisions apart: the
-// one that the source has, the one that was tried last, the one that is applied, the one that is pinned; and the [Reason] why
-// they differ.
+// restart. [Loop.Pin] rolls back: to a revision that the Store has, or that At gives. [Status] tells the revisions apart:
+// the one that the source has, the one that was tried last, the one that is applied, the one that is pinned; and the
+// [Reason] why they differ.
 //
 // # Many
 //
 // A [Group] runs loops with few workers, by client-go's work queue. Loops with the same Source share its fetches and its
-// snapshots, which are closed once the last of them has built. A loop that hangs or fails takes nobody's turn, and what waits
-// holds no worker: for health, for drift, for another loop that it depends on. Newer objects end the wait for the health of
-// the older ones. Loops come, change and go while the group runs.
+// snapshots, which are closed once the last of them has built. A loop that hangs or fails takes nobody's turn, and what
+// waits holds no worker: for health, for drift, for another loop that it depends on. Newer objects end the wait for the
+// health of the older ones. Loops come, change and go while the group runs.
 //
 // Everything is told by typed [Event] values, in order for each loop, and kept as the history of its [Status].
 //
 // # What it never does
 //
-// This package knows no fetcher and no kustomize: all that it calls is a value the consumer gave it. It keeps no state outside
-// its memory but what is put into the Store, holds no snapshot longer than until it is built, and no goroutine outlives Run.
-// Events and status hold no object; errors are told as they are.
+// This package knows no fetcher and no kustomize: all that it calls is a value the consumer gave it. It keeps no state
+// outside its memory but what is put into the Store, holds no snapshot longer than until it is built, and no goroutine
+// outlives Run. Events and status hold no object; errors are told as they are.
 package reconcile

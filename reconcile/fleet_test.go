@@ -165,8 +165,7 @@ func (s *ship) build(_ context.Context, fsys fs.FS) ([]*unstructured.Unstructure
 	if err = errors.Join(err, s.buildErr); err != nil {
 		return nil, err
 	}
-	o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"it": string(body)}}}
-	o.SetName(s.Name)
+	o := configMap(s.Name, string(body))
 	if len(s.last) == 1 && fmt.Sprint(s.last[0]) == fmt.Sprint(o) {
 		return []*unstructured.Unstructured{s.last[0]}, nil
 	}
@@ -193,7 +192,8 @@ func (s *ship) apply(ctx context.Context, _ source.Revision, objects []*unstruct
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return &apply.Result{Changes: []apply.Change{{Action: apply.Configured, Ref: apply.Ref{Kind: "ConfigMap", Name: s.Name}}}}, s.applyErr
+	ref := apply.Ref{Kind: "ConfigMap", Name: s.Name}
+	return &apply.Result{Changes: []apply.Change{{Action: apply.Configured, Ref: ref}}}, s.applyErr
 }
 
 func (s *ship) waitFor(ctx context.Context, _ source.Revision) error {
@@ -235,6 +235,13 @@ func (s *ship) count(n *int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return *n
+}
+
+func configMap(name, body string) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}}
+	o.SetName(name)
+	_ = unstructured.SetNestedField(o.Object, body, "data", "it")
+	return o
 }
 
 // told are the names of the types of the events.

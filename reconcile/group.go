@@ -165,8 +165,8 @@ const (
 	Delete                // the loop's Delete deletes it
 )
 
-// Remove takes the loop out of the group, after ending what it has under way. With [Delete] it deletes what was applied: where
-// that fails the loop stays, without rounds, and Remove may be called again.
+// Remove takes the loop out of the group, after ending what it has under way. With [Delete] it deletes what was applied:
+// where that fails the loop stays, without rounds, and Remove may be called again.
 func (g *Group) Remove(ctx context.Context, name string, what Removal) error {
 	e := &g.engine
 	e.turn.Lock()

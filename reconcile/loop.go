@@ -44,9 +44,9 @@ type Dependency struct {
 // Timeouts say how long the stages of a round may take. One that is 0 takes the loop's Timeout.
 type Timeouts struct{ Fetch, Build, Apply, Wait time.Duration }
 
-// A Loop is one origin's way to one cluster. Source, Build and Apply are needed; a [Target] is a ready-made Apply, Wait, Drift,
-// Delete and Close. Nothing of it is to be changed once it runs. It is not to be copied, and is in one [Group] at most, or
-// runs by itself. Its methods may be called by many goroutines at once, also while it does not run.
+// A Loop is one origin's way to one cluster. Source, Build and Apply are needed; a [Target] is a ready-made Apply, Wait,
+// Drift, Delete and Close. Nothing of it is to be changed once it runs. It is not to be copied, and is in one [Group] at
+// most, or runs by itself. Its methods may be called by many goroutines at once, also while it does not run.
 type Loop struct {
 	Name   string // of the loop, for events, errors, dependencies and the Store
 	Source source.Source

@@ -24,7 +24,8 @@ type memoryStore struct {
 }
 
 func newMemoryStore() *memoryStore {
-	return &memoryStore{blobs: map[digest.Digest][]byte{}, wants: map[digest.Digest]artifact.Descriptor{}, tags: map[string][]artifact.Tagged{}}
+	return &memoryStore{blobs: map[digest.Digest][]byte{}, wants: map[digest.Digest]artifact.Descriptor{},
+		tags: map[string][]artifact.Tagged{}}
 }
 
 func (m *memoryStore) Put(_ context.Context, r io.Reader, want artifact.Descriptor) error {

@@ -157,7 +157,6 @@ type fetch struct {
 	source  source.Source
 	origin  *origin // nil for Once
 	loops   []*Loop
-	wanting []*Loop        // those that lack what the source had last
 	asked   map[*Loop]bool // those that were triggered before it began
 	known   source.Revision
 	timeout time.Duration

@@ -27,6 +27,12 @@ func readBody(fsys fs.FS, name string) (string, error) {
 	return string(body), err
 }
 
+// wantRevisions compares the one that is wanted, the one that was tried and the one that is applied.
+func wantRevisions(t *testing.T, s Status, all []source.Revision) {
+	t.Helper()
+	want(t, "revisions", []source.Revision{s.Wanted, s.Attempted, s.Applied}, all)
+}
+
 func someDrift() []apply.Drift { return []apply.Drift{{What: apply.DriftChanged}} }
 
 func TestARevisionThatFailsDoesNotUndoTheLastGoodOne(t *testing.T) {
@@ -40,7 +46,7 @@ func TestARevisionThatFailsDoesNotUndoTheLastGoodOne(t *testing.T) {
 			second := o.commit("a", "2")
 			later(61 * time.Second)
 			status := s.Status()
-			want(t, "revisions", []source.Revision{status.Wanted, status.Attempted, status.Applied}, []source.Revision{second, second, first})
+			wantRevisions(t, status, []source.Revision{second, second, first})
 			want(t, "reason", status.Reason, ReasonBuild)
 			want(t, "state", status.State, StateFailing)
 			want(t, "ready", status.Ready, false)
@@ -58,7 +64,7 @@ func TestARevisionThatFailsDoesNotUndoTheLastGoodOne(t *testing.T) {
 			s.set(func() { s.buildErr, s.applyErr = nil, errors.New("webhook says no") })
 			later(10 * time.Second)
 			status = s.Status()
-			want(t, "revisions", []source.Revision{status.Wanted, status.Attempted, status.Applied}, []source.Revision{second, second, first})
+			wantRevisions(t, status, []source.Revision{second, second, first})
 			want(t, "reason", status.Reason, ReasonApply)
 			s.set(func() { s.applyErr = nil })
 			later(20 * time.Second)

@@ -193,8 +193,8 @@ func (l *Loop) Status() Status {
 		Wanted: c.wanted, Pinned: c.pin, Healthy: c.healthyAt, Reason: c.reason(),
 		FetchErr: c.fetchErr, StoreErr: c.storeErr, WatchErr: c.watchErr,
 		Fetched: c.fetched, AppliedAt: c.appliedAt, Failures: c.fetchBad, Next: c.dueAt,
-		Drifts: slices.Clone(c.drifts), DriftedAt: c.driftedAt, DependsOn: slices.Clone(l.DependsOn), Blocked: slices.Clone(c.blocked),
-		Interval: l.interval()}
+		Drifts: slices.Clone(c.drifts), DriftedAt: c.driftedAt, Interval: l.interval(),
+		DependsOn: slices.Clone(l.DependsOn), Blocked: slices.Clone(c.blocked)}
 	if c.applied != nil {
 		s.Applied = c.applied.revision
 	}

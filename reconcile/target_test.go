@@ -57,8 +57,7 @@ func (b *targetBench) loop(name string) *Loop {
 	l := &Loop{Name: name, Source: b.origin, Interval: time.Hour}
 	l.Build = func(_ context.Context, fsys fs.FS) ([]*unstructured.Unstructured, error) {
 		body, err := fs.ReadFile(fsys, name)
-		o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"it": string(body)}}}
-		o.SetName(name)
+		o := configMap(name, string(body))
 		return []*unstructured.Unstructured{o}, err
 	}
 	NewTarget(b.applier, apply.Set{ID: apply.ID{Namespace: "default", Name: name}}, TargetOptions{}).Use(l)
@@ -119,7 +118,8 @@ func TestTargetsKeepARealClusterAsItsSourceSays(t *testing.T) {
 		if s.Name != one {
 			s, other = other, s
 		}
-		return s.Ready && len(s.Drifts) == 1 && s.Drifts[0].What == apply.DriftDeleted && s.History[0].Cause == CauseDrift && len(other.Drifts) == 0
+		return s.Ready && len(s.Drifts) == 1 && s.Drifts[0].What == apply.DriftDeleted && s.History[0].Cause == CauseDrift &&
+			len(other.Drifts) == 0
 	})
 
 	b.requests.Take()

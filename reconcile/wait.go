@@ -71,9 +71,11 @@ func (l *Loop) heed(ctx context.Context, w *waiting) error {
 			c.healthy, c.healthyAt, c.unhealthy, w.outcome.Health = true, revision, 0, HealthOK
 			return []Event{Healthy{l.Name, revision, took}}
 		}
+		unhealthy := Unhealthy{l.Name, revision, err, took}
+		err = fmt.Errorf("waiting for %s: %w", revision, err)
 		w.outcome.Health, w.outcome.Stage, w.outcome.Err = HealthBad, Checking, err
-		failed = &fault{stage: Checking, revision: revision, digest: w.digest, err: fmt.Errorf("waiting for %s: %w", revision, err)}
-		return []Event{Unhealthy{l.Name, revision, err, took}}
+		failed = &fault{stage: Checking, revision: revision, digest: w.digest, err: w.outcome.Err}
+		return []Event{unhealthy}
 	})
 	if failed != nil {
 		l.fail(ctx, failed, nil)
