@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"log"
 	"testing/fstest"
 	"time"
 
@@ -98,11 +99,8 @@ func ExampleNewTarget() {
 		set := apply.Set{ID: apply.ID{Namespace: "flux", Name: name}}
 		reconcile.NewTarget(applier, set, reconcile.TargetOptions{}).Use(loop)
 		if err := group.Add(loop); err != nil {
-			fmt.Println(err) // there is no origin in this example
+			log.Fatal(err)
 		}
 	}
 	// Of the webhook: group.TriggerSource(func(l *reconcile.Loop) bool { return l.Source == origin })
-	// Output:
-	// running loop "checkout": its Source is not set
-	// running loop "search": its Source is not set
 }
