@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/gitopskit/gitopskit/artifact"
@@ -88,6 +89,61 @@ func (l *Loop) open(ctx context.Context, tagged artifact.Tagged) (*content, erro
 	return c, nil
 }
 
+// A keptKey names content that many loops restore at once, when a process starts while their source is out of reach.
+type keptKey struct {
+	store  Store
+	tagged artifact.Tagged // but for its Name and Time
+}
+
+// A kept is content of the Store that is open for those who come soon.
+type kept struct {
+	mu sync.Mutex // held while it is opened
+	*content
+}
+
+// reopen is open, once for all loops that want the same within a while. The caller releases the content.
+func (r *run) reopen(ctx context.Context, l *Loop, tagged artifact.Tagged) (*content, error) {
+	if !reflect.TypeOf(l.Store).Comparable() {
+		return l.open(ctx, tagged)
+	}
+	key := keptKey{l.Store, artifact.Tagged{Digest: tagged.Digest, Revision: tagged.Revision}}
+	r.mu.Lock()
+	k := r.kept[key]
+	if k == nil {
+		k = new(kept)
+		r.kept[key] = k
+	}
+	r.mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.content == nil {
+		c, err := l.open(ctx, tagged)
+		if err != nil {
+			return nil, err
+		}
+		k.content = c
+		time.AfterFunc(patient, func() { r.drop(key) })
+	}
+	return k.content.acquire(), nil
+}
+
+// drop lets go of what was kept open.
+func (r *run) drop(key keptKey) {
+	r.mu.Lock()
+	k := r.kept[key]
+	delete(r.kept, key)
+	r.mu.Unlock()
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.content != nil {
+		k.content.release()
+		k.content = nil
+	}
+}
+
 // restoreLast builds what the Store says was applied last, since the source cannot be fetched, or what it has does not
 // build, and nothing is known in this process. It is tried once.
 func (l *Loop) restoreLast(p *place) {
@@ -99,7 +155,7 @@ func (l *Loop) restoreLast(p *place) {
 	tagged, err := l.Store.Resolve(ctx, l.Name)
 	var from *content
 	if err == nil {
-		from, err = l.open(ctx, tagged)
+		from, err = p.run.reopen(ctx, l, tagged)
 	}
 	if err != nil {
 		l.set(func(c *core) {

@@ -184,3 +184,25 @@ func TestPinAsksForWhatTheStoreDoesNotHave(t *testing.T) {
 		old.wantClosed(t)
 	})
 }
+
+func TestManyLoopsRestoreFromOneArtifactOpenedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemoryStore()
+		o, ships := fleet(50)
+		for _, s := range ships {
+			s.Store = store
+		}
+		sail(t, ships, func(*Group) {})
+		o.down = errors.New("no route to host")
+		again := make([]*ship, len(ships))
+		for i, s := range ships {
+			again[i] = newShip(s.Name, o).watched()
+			again[i].Store = store
+		}
+		sail(t, again, func(*Group) {
+			want(t, "applied", sum(again, countApplies), len(again))
+			later(time.Minute)
+		})
+		want(t, "packed and opened", []int{store.puts, store.opens}, []int{1, 1})
+	})
+}

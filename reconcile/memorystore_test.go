@@ -21,6 +21,7 @@ type memoryStore struct {
 	tags   map[string][]artifact.Tagged // newest first
 	putErr error
 	puts   int
+	opens  int
 }
 
 func newMemoryStore() *memoryStore {
@@ -52,6 +53,7 @@ func cmpErr(errs ...error) error {
 func (m *memoryStore) Open(_ context.Context, d digest.Digest) (io.ReadCloser, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.opens++
 	body, ok := m.blobs[d]
 	if !ok {
 		return nil, artifact.ErrNotFound

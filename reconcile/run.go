@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"runtime"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ type run struct {
 
 	mu      sync.Mutex // of the origins too
 	origins map[any]*origin
+	kept    map[keptKey]*kept // from the Store
 }
 
 // A task is an origin or a loop. The queue has each once, and nobody works at one twice at a time.
@@ -37,7 +39,7 @@ var errStopped = errors.New("the loop was removed or replaced")
 // call of a loop's function under way. Loops can be added, replaced and removed meanwhile. A group without loops waits for
 // them. While it runs, a second Run returns an error.
 func (g *Group) Run(ctx context.Context) error {
-	r := &run{group: g, queue: workqueue.NewTypedDelayingQueue[task](), origins: make(map[any]*origin),
+	r := &run{group: g, queue: workqueue.NewTypedDelayingQueue[task](), origins: make(map[any]*origin), kept: make(map[keptKey]*kept),
 		slots: make(chan struct{}, cmp.Or(max(g.Workers, 0), 4*runtime.GOMAXPROCS(0)))}
 	var stop context.CancelFunc
 	r.ctx, stop = context.WithCancel(ctx)
@@ -110,6 +112,9 @@ func (g *Group) stop(r *run) {
 	for _, l := range loops {
 		_ = r.leave(context.Background(), l, r.ctx.Err())
 		l.close()
+	}
+	for key := range maps.Clone(r.kept) {
+		r.drop(key)
 	}
 }
 

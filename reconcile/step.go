@@ -2,13 +2,16 @@ package reconcile
 
 import (
 	"time"
+
+	"github.com/gitopskit/gitopskit/source"
 )
 
 // A step is the next thing that a loop has to do.
 type step int
 
 const (
-	toRest step = iota
+	toRest   step = iota
+	toDecide      // again: what the loop is to be at has changed meanwhile
 	toBuild
 	toRestore // from the Store, what was applied before this process
 	toAdvance // to a revision of the same objects
@@ -55,7 +58,7 @@ func (l *Loop) work() {
 // decide says what is to be done now, with which objects, and why.
 func (l *Loop) decide(p *place, now time.Time) (step, *built, Cause) {
 	busy := p.run.busy(p.origin, now)
-	first, ok := l.decideContent(p, now)
+	first, goal, ok := l.decideContent(p, now)
 	if !ok || first != toRest {
 		return first, nil, ""
 	}
@@ -63,7 +66,12 @@ func (l *Loop) decide(p *place, now time.Time) (step, *built, Cause) {
 	l.core.mu.Lock()
 	defer l.core.mu.Unlock()
 	c := &l.core
-	if b == nil || c.suspended || c.removing {
+	switch {
+	case c.suspended || c.removing:
+		return toRest, nil, ""
+	case c.goal() != goal:
+		return toDecide, nil, ""
+	case b == nil:
 		return toRest, nil, ""
 	}
 	cause := c.cause(b, now, busy)
@@ -76,8 +84,9 @@ func (l *Loop) decide(p *place, now time.Time) (step, *built, Cause) {
 	return toRest, nil, ""
 }
 
-// decideContent says whether there is something to build; false if the loop is to rest whatever there is.
-func (l *Loop) decideContent(p *place, now time.Time) (step, bool) {
+// decideContent says whether there is something to build for the revision that the loop is to be at; false if it is to rest
+// whatever there is.
+func (l *Loop) decideContent(p *place, now time.Time) (step, source.Revision, bool) {
 	l.core.mu.Lock()
 	c := &l.core
 	idle, goal := c.suspended || c.removing, c.goal()
@@ -90,24 +99,24 @@ func (l *Loop) decideContent(p *place, now time.Time) (step, bool) {
 	switch {
 	case idle:
 		p.run.satisfied(p.origin, l)
-		return toRest, false
+		return toRest, goal, false
 	case pinned:
 		p.run.satisfied(p.origin, l)
 		if lacks && again {
-			return toBuild, true
+			return toBuild, goal, true
 		}
 	case !lacks && !goal.IsZero():
 		p.run.satisfied(p.origin, l)
 	case lacks && again:
 		if content := p.run.need(p.origin, goal); content != nil {
 			content.release()
-			return toBuild, true
+			return toBuild, goal, true
 		}
 	}
 	if lost {
-		return toRestore, true
+		return toRestore, goal, true
 	}
-	return toRest, true
+	return toRest, goal, true
 }
 
 // candidate returns the objects that are to be on the cluster now: those that were built; or where a dependency is not
