@@ -37,7 +37,7 @@ func (l *Loop) once(ctx context.Context) error {
 	if failed := l.apply(ctx, l.core.built, CauseTrigger); failed != nil {
 		return errors.Join(err, failed)
 	}
-	if w, waits := l.beginWait(ctx); w != nil {
+	if w, waits := l.beginWait(ctx, true); w != nil {
 		defer w.end()
 		l.deliver()
 		err = errors.Join(err, l.heed(waits, w))

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -90,6 +91,40 @@ func TestOnceOfALoopThatRunsTakesItsTurn(t *testing.T) {
 			want(t, "applied", s.applies(), []string{"1 0s", "1 10s"})
 			later(10 * time.Minute)
 			want(t, "applied after", len(s.applies()), 2)
+		})
+	})
+}
+
+func TestTheLoopWaitsForWhatOnceDidNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShip("a", newFleetOrigin("a")).watched().waiting()
+		close(s.heal)
+		sail(t, []*ship{s}, func(*Group) {
+			want(t, "state", s.Status().State, StateReady)
+			s.set(func() { s.heal = make(chan struct{}) })
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if err := s.Once(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+			synctest.Wait()
+			want(t, "state", s.Status().State, StateWaiting)
+			s.set(func() { close(s.heal) })
+			synctest.Wait()
+			want(t, "state", s.Status().State, StateReady)
+		})
+	})
+}
+
+func TestDriftIsCorrectedThoughTheLoopIsNotHealthy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShip("a", newFleetOrigin("a")).watched().waiting()
+		s.waitErr, s.RetryMin = errors.New("crash loop"), time.Hour
+		sail(t, []*ship{s}, func(*Group) {
+			later(time.Minute)
+			s.drift <- someDrift()
+			synctest.Wait()
+			want(t, "applied", s.applies(), []string{"1 0s", "1 1m0s"})
 		})
 	})
 }

@@ -42,10 +42,11 @@ func (l *Loop) work() {
 			l.advance(p, b)
 		case toApply:
 			if l.apply(p.ctx, b, cause) == nil {
-				l.await(p)
+				l.await(p, true)
 			}
 			l.follow(p)
 		case toRest:
+			l.await(p, false) // what Once had begun to, and did not
 			l.deliver()
 			if next := l.next(); !next.IsZero() {
 				p.run.queue.AddAfter(l, max(time.Until(next), 0))
@@ -148,13 +149,16 @@ func (l *Loop) candidate() *built {
 
 // cause says why b is to be applied now, if it is.
 func (c *core) cause(b *built, now time.Time, busy bool) Cause {
-	f := c.unapplied
+	f, mend := c.unapplied, !c.mendAt.IsZero() && !now.Before(c.mendAt)
 	switch {
 	case f != nil && (f.digest == b.digest || b.same(c.applied)):
 		if c.again || c.due || !f.rests(now) {
 			return CauseRetry
 		}
-		return ""
+		if f.stage != Checking || !mend {
+			return ""
+		}
+		return CauseDrift // which may be why it is not healthy
 	case !b.same(c.applied):
 		return CauseNew
 	case c.broken: // applied by an earlier run, or by other parts
@@ -164,7 +168,7 @@ func (c *core) cause(b *built, now time.Time, busy bool) Cause {
 		return CauseNew
 	case c.due:
 		return CauseTrigger
-	case !c.mendAt.IsZero() && !now.Before(c.mendAt):
+	case mend:
 		return CauseDrift
 	case !c.dueAt.IsZero() && !now.Before(c.dueAt) && !busy:
 		return CauseInterval

@@ -16,8 +16,8 @@ type waiting struct {
 }
 
 // await has a goroutine wait for the health of what was just applied, where that is not known, and nobody does.
-func (l *Loop) await(p *place) {
-	w, ctx := l.beginWait(p.ctx)
+func (l *Loop) await(p *place, inRound bool) {
+	w, ctx := l.beginWait(p.ctx, inRound)
 	if w == nil {
 		return
 	}
@@ -29,14 +29,17 @@ func (l *Loop) await(p *place) {
 	})
 }
 
-// beginWait returns nil where there is nothing to wait for.
-func (l *Loop) beginWait(ctx context.Context) (*waiting, context.Context) {
+// beginWait returns nil where there is nothing to wait for. A loop that is suspended begins no wait but to end a round.
+func (l *Loop) beginWait(ctx context.Context, inRound bool) (*waiting, context.Context) {
 	var w *waiting
 	l.update(func(c *core) []Event {
-		if l.Wait == nil || c.healthy || c.wait != nil {
+		known := c.healthy || c.wait != nil || c.unapplied != nil
+		idle := c.applied == nil || c.broken || c.removing || c.suspended && !inRound
+		if l.Wait == nil || known || idle {
 			return nil
 		}
 		w = &waiting{digest: c.applied.digest, outcome: c.last}
+		w.outcome.Health = HealthWaiting
 		ctx, w.end = context.WithCancel(ctx)
 		c.wait = w
 		return []Event{Waiting{l.Name, c.applied.revision}}
