@@ -26,13 +26,7 @@ var rooms = map[string]struct {
 	"artifact":          {[]string{"internal/flock"}, []string{"github.com/opencontainers/go-digest", "github.com/klauspost/compress"}, 15},                                                                      // 14
 	"kustomize":         {nil, []string{"sigs.k8s.io/kustomize/api", "sigs.k8s.io/kustomize/kyaml", "k8s.io/apimachinery", "sigs.k8s.io/yaml", "go.yaml.in/yaml", "gopkg.in/evanphx/json-patch.v4"}, 206},        // 202
 	"apply":             {nil, []string{"k8s.io/client-go", "k8s.io/apimachinery", "sigs.k8s.io/cli-utils/pkg/kstatus/status"}, 114},                                                                             // 110
-	"reconcile":         {[]string{"source", "artifact", "apply"}, []string{"k8s.io/client-go/util/workqueue", "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, 117},                                        // 113
 	"reconcile/webhook": {nil, nil, 1},                                                                                                                                                                           // 1: itself
-	"source/bucket":     {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/", "github.com/minio/minio-go/v7"}, 52},                                                              // 50
-	"source/sourcetest": {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/"}, 4},                                                                                               // 3
-	"artifact":          {nil, []string{"github.com/opencontainers/go-digest", "github.com/klauspost/compress"}, 15},                                                                                             // 13
-	"kustomize":         {nil, []string{"sigs.k8s.io/kustomize/api", "sigs.k8s.io/kustomize/kyaml", "k8s.io/apimachinery", "sigs.k8s.io/yaml", "go.yaml.in/yaml", "gopkg.in/evanphx/json-patch.v4"}, 206},        // 202
-	"apply":             {nil, []string{"k8s.io/client-go", "k8s.io/apimachinery", "sigs.k8s.io/cli-utils/pkg/kstatus/status"}, 114},                                                                             // 110
 	"reconcile":         {[]string{"source", "artifact", "apply"}, []string{"k8s.io/client-go/util/workqueue", "github.com/opencontainers/go-digest", "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, 128}, // 126
 }
 
