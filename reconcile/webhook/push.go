@@ -65,7 +65,8 @@ type addresses struct {
 	WebURL     string `json:"web_url"`
 }
 
-func (a addresses) all() (urls []string) {
+// addTo adds those that are not among urls.
+func (a addresses) addTo(urls []string) []string {
 	for _, u := range []string{a.CloneURL, a.SSHURL, a.GitURL, a.HTMLURL, a.GitHTTPURL, a.GitSSHURL, a.WebURL} {
 		if u != "" && !slices.Contains(urls, u) {
 			urls = append(urls, u)
@@ -109,7 +110,7 @@ func (h *Handler) hostPush(isPush bool, body []byte) (*Push, error) {
 		return nil, refusef(http.StatusBadRequest, "the message is no JSON of a push: %v", err)
 	}
 	p := &Push{Provider: h.opts.Provider, Ref: m.Ref, Commit: m.After, Deleted: m.Deleted}
-	p.Repositories = append(m.Repository.all(), m.Project.all()...)
+	p.Repositories = m.Project.addTo(m.Repository.addTo(nil))
 	if len(p.Repositories) == 0 || p.Ref == "" {
 		return nil, refusef(http.StatusBadRequest, "the message names no repository, or no ref: is it of %s?", h.opts.Provider)
 	}
