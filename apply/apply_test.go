@@ -44,7 +44,7 @@ func newBenchOn(t *testing.T, config *rest.Config, opts Options) *bench {
 	return b
 }
 
-func newApplier(t *testing.T, config *rest.Config, opts Options) *Applier {
+func newApplier(t testing.TB, config *rest.Config, opts Options) *Applier {
 	t.Helper()
 	a, err := New(config, opts)
 	if err != nil {

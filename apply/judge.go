@@ -24,17 +24,16 @@ func (w *Watch) remember(members []*member) {
 		if k, ok := w.keepsakes[ref]; m.err != nil || ok && k.intent == m.intent {
 			continue
 		}
-		w.keepsakes[ref] = keepsake{intent: m.intent, skeleton: w.skeleton(m), ignored: m.ignored,
+		w.keepsakes[ref] = keepsake{intent: m.intent, skeleton: w.shared.skeleton(m), ignored: m.ignored,
 			alone: m.policy.ignore != "", created: m.policy.createOnly != ""}
 	}
 	if len(w.keepsakes) > len(members) {
 		maps.DeleteFunc(w.keepsakes, func(ref Ref, _ keepsake) bool { _, in := w.was.entries[ref]; return !in })
-		clear(w.skeletons) // those still in use are held by their keepsakes
 	}
 }
 
 // skeleton is the same for all members with the same names.
-func (w *Watch) skeleton(m *member) map[string]any {
+func (h *shared) skeleton(m *member) map[string]any {
 	bones, text := make(map[string]any), ""
 	for _, field := range []string{"labels", "annotations"} {
 		names := sortedKeys(m.given(field))
@@ -45,10 +44,14 @@ func (w *Watch) skeleton(m *member) map[string]any {
 		}
 		bones[field] = empty
 	}
-	if w.skeletons[text] == nil {
-		w.skeletons[text] = map[string]any{"metadata": bones}
+	if have, ok := h.skeletons[text]; ok {
+		return have
 	}
-	return w.skeletons[text]
+	if h.skeletons == nil || len(h.skeletons) >= h.most {
+		h.skeletons = make(map[string]map[string]any)
+	}
+	h.skeletons[text] = map[string]any{"metadata": bones}
+	return h.skeletons[text]
 }
 
 // settle forgets of what moved all that is as it should be.
@@ -152,19 +155,20 @@ func appendNew(names []string, name string) []string {
 	return append(names, name)
 }
 
-// Shared has texts that many objects have in common, so that they are kept once. It forgets them all when it has many.
+// Shared has what many objects have in common, so that it is kept once. It forgets all of it when it has many: what is in
+// use is held by its users.
 type shared struct {
-	texts  map[string]string
-	fields map[string]*metav1.FieldsV1
+	most      int // of each
+	texts     map[string]string
+	fields    map[string]*metav1.FieldsV1
+	skeletons map[string]map[string]any
 }
-
-const mostShared = 4096
 
 func (h *shared) text(s string) string {
 	if have, ok := h.texts[s]; ok {
 		return have
 	}
-	if h.texts == nil || len(h.texts) >= mostShared {
+	if h.texts == nil || len(h.texts) >= h.most {
 		h.texts = make(map[string]string)
 	}
 	h.texts[s] = s
@@ -190,7 +194,7 @@ func (h *shared) fieldsV1(f *metav1.FieldsV1) *metav1.FieldsV1 {
 	if have, ok := h.fields[text]; ok {
 		return have
 	}
-	if h.fields == nil || len(h.fields) >= mostShared {
+	if h.fields == nil || len(h.fields) >= h.most {
 		h.fields = make(map[string]*metav1.FieldsV1)
 	}
 	h.fields[text] = f

@@ -18,7 +18,8 @@ type partialObject = metav1.PartialObjectMetadata
 // What of an object is to be left alone counts also where it lost its label. A set that is watched is asked only for what
 // the watch does not know.
 func (r *run) observe(ctx context.Context) (err error) {
-	known := r.watch.recall(r.set, r.was)
+	r.watch.expect(ctx, r)
+	known := r.watch.recall(r)
 	if r.live, err = r.inquire(ctx, r.set.ID, r.inquiries(known), r.was.kinds); err != nil {
 		return err
 	}
@@ -71,12 +72,13 @@ func (r *run) inquiries(known recollection) []inquiry {
 		if _, known := r.was.entries[m.ref.identity()]; known || m.err != nil {
 			continue
 		}
+		_, told := known[m.ref.identity()] // that it is not another set's
 		switch {
 		case r.opts.Adopt == AdoptNone || m.leavesAlone():
 			q := inquiryOf(byName, m.resource)
 			q.ask(m.ref)
 			q.young = q.young || m.defined
-		case r.opts.Adopt != AdoptAlways:
+		case r.opts.Adopt != AdoptAlways && !told:
 			q := inquiryOf(all, m.resource)
 			q.ask(m.ref)
 			before, had := r.was.kinds[m.ref.groupKind()]

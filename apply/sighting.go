@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,19 +36,23 @@ func (w *Watch) see(ctx context.Context, s *stream, e event) error {
 	if w.streams[s.following] != s {
 		return context.Cause(ctx) // it was stopped
 	}
+	w.hear(s, e)
+	return nil
+}
+
+func (w *Watch) hear(s *stream, e event) {
 	before := len(w.moved)
 	switch e.what {
 	case eventListed:
 		w.seeAbsent(s, e.at)
 	case eventPresent:
-		w.seePresent(s, s.key(s.following, e), e.object)
+		w.seePresent(s, s.key(e.object), e.object)
 	case eventGone:
-		w.seeGone(s, s.key(s.following, e), e.object.GetResourceVersion())
+		w.seeGone(s, s.key(e.object), e.object.GetResourceVersion())
 	}
 	if len(w.moved) > before && !w.applying {
 		w.wake()
 	}
-	return nil
 }
 
 func (w *Watch) seePresent(s *stream, key Ref, o metav1.Object) {
@@ -62,7 +65,10 @@ func (w *Watch) seePresent(s *stream, key Ref, o metav1.Object) {
 		was.by = s
 		return
 	}
-	now := &sighting{object: w.shared.trimmed(object), version: object.ResourceVersion, by: s}
+	if s.feed == nil { // else the hub has done so
+		object = w.shared.trimmed(object)
+	}
+	now := &sighting{object: object, version: object.ResourceVersion, by: s}
 	if was != nil {
 		now.agreed = was.agreed
 	}
@@ -127,6 +133,11 @@ func (w *Watch) put(key Ref, answer *partialObject) {
 	}
 	object := w.shared.trimmed(answer)
 	w.sightings[key] = &sighting{object: object, version: answer.ResourceVersion, agreed: object}
+	for _, s := range w.covering(key) {
+		if s.feed != nil {
+			s.answered(object)
+		}
+	}
 }
 
 // unknown is the sighting of an object that may be there or not, in any state.
@@ -144,35 +155,76 @@ type recalled struct {
 // tells. Between the look of any Apply and its PATCH as much may pass.
 const lookGood = 30 * time.Second
 
-// recall returns what is known of the members that were applied.
-func (w *Watch) recall(set Set, inv *inventory) recollection {
-	if w == nil || set.Plan != nil {
+// recall returns what is known of the members that were applied, and what a hub knows of others. Where that is that one
+// is another set's, it is asked for: it may just have been given up.
+func (w *Watch) recall(r *run) recollection {
+	if w == nil || r.set.Plan != nil {
 		return nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	known := make(recollection, len(inv.entries))
-	current := make(map[schema.GroupKind][]*stream)
+	known := make(recollection, len(r.was.entries))
+	current := w.currentStreams()
+	for ref, e := range r.was.entries {
+		s, by := w.sightings[ref], current.of(ref)
+		switch {
+		case by == nil || s == unknown:
+		case !s.gone():
+			if e.applied || by.feed != nil {
+				known[ref] = recalled{object: s.object}
+			}
+		case by.feed != nil && s != nil && s.found != nil && time.Since(s.looked) < lookGood:
+			known[ref] = recalled{s.found, true}
+		case by.feed != nil:
+			if by.feed.free(ref) {
+				known[ref] = recalled{searched: true}
+			}
+		case !e.applied:
+		case s == nil:
+			known[ref] = recalled{}
+		default:
+			known[ref] = recalled{s.found, time.Since(s.looked) < lookGood}
+		}
+	}
+	for _, m := range r.members {
+		ref := m.ref.identity()
+		if _, in := r.was.entries[ref]; in || m.err != nil {
+			continue
+		}
+		s, by := w.sightings[ref], current.of(ref)
+		switch {
+		case by == nil || by.feed == nil || s == unknown:
+		case !s.gone():
+			known[ref] = recalled{object: s.object}
+		case by.feed.free(ref):
+			known[ref] = recalled{searched: true}
+		}
+	}
+	return known
+}
+
+// currentStreams of members, by their kind.
+func (w *Watch) currentStreams() streamsByKind {
+	current := make(streamsByKind)
 	for _, s := range w.streams {
-		if s.listed && s.pulse.open() && s.fields == "" {
+		if s.current() && !s.ofParents() {
 			gk := s.resource.GroupKind()
 			current[gk] = append(current[gk], s)
 		}
 	}
-	for ref, e := range inv.entries {
-		s := w.sightings[ref]
-		told := slices.ContainsFunc(current[ref.groupKind()], func(by *stream) bool { return by.covers(ref) })
-		switch {
-		case !e.applied || !told || s == unknown:
-		case s == nil:
-			known[ref] = recalled{}
-		case s.object == nil:
-			known[ref] = recalled{s.found, time.Since(s.looked) < lookGood}
-		default:
-			known[ref] = recalled{object: s.object}
+	return current
+}
+
+type streamsByKind map[schema.GroupKind][]*stream
+
+// of returns one that tells of the object; nil: none does.
+func (all streamsByKind) of(ref Ref) *stream {
+	for _, s := range all[ref.groupKind()] {
+		if s.covers(ref) {
+			return s
 		}
 	}
-	return known
+	return nil
 }
 
 func (known recollection) addTo(l live) {
@@ -189,7 +241,7 @@ func (w *Watch) noteAll(objects map[Ref]*partialObject) {
 		return
 	}
 	for ref, o := range objects {
-		if o.Labels[partOfLabel] == w.id.label() {
+		if o.Labels[partOfLabel] == w.label {
 			w.note(ref, o)
 		}
 	}

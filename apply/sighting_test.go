@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -65,7 +66,7 @@ func TestResourceVersionsAreCompared(t *testing.T) {
 	}{
 		{"9", "10", "10"}, {"10", "9", "10"}, {"10", "10", "10"}, {"a", "b", ""}, {"a", "a", "a"}, {"", "b", "b"},
 	} {
-		w := &Watch{sightings: map[Ref]*sighting{}}
+		w := newWatch(nil, ID{}, new(sync.Mutex), &shared{most: 10})
 		key := Ref{Kind: "ConfigMap", Name: "a"}
 		w.sightings[key] = &sighting{version: test.was, object: &partialObject{ObjectMeta: metav1.ObjectMeta{ResourceVersion: test.was}}}
 		w.put(key, &partialObject{ObjectMeta: metav1.ObjectMeta{ResourceVersion: test.answer}})
@@ -78,8 +79,7 @@ func TestResourceVersionsAreCompared(t *testing.T) {
 func TestWatchIsSmall(t *testing.T) {
 	const members = 10_000
 	b := newBench(t, Options{})
-	w, f := &Watch{sightings: map[Ref]*sighting{}, keepsakes: map[Ref]keepsake{}, skeletons: map[string]map[string]any{}, moved: map[Ref]bool{},
-		was: newInventory(), streams: map[following]*stream{}, news: make(chan struct{})}, following{resource: configMaps, labels: partOfLabel}
+	w, f := newWatch(b.Applier, ID{}, new(sync.Mutex), &shared{most: 4096}), following{resource: configMaps, labels: partOfLabel}
 	s := &stream{following: f}
 	w.streams[f] = s
 	b.apply(configMap(t, "a", "1"))

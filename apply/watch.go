@@ -28,22 +28,26 @@ import (
 type Watch struct {
 	applier *Applier
 	id      ID
+	label   string          // of the members
+	hub     *Watches        // whose streams it shares; nil: all are its own
+	left    chan struct{}   // closed when it has left the hub
+	unless  func() bool     // has it not leave the hub by itself at the end of ctx; tells whether it has not begun to
 	ctx     context.Context // of the streams
 	cancel  context.CancelCauseFunc
 	running sync.WaitGroup
 	turn    chan struct{} // held by the Apply that is under way
 
 	// The content of parent is touched only by who has the turn; the rest is under mu.
-	mu        sync.Mutex
-	parent    *parent    // as last read or written; nil: it is to be read
-	version   string     // of that parent; empty: there was none
-	was       *inventory // as far as known; what is in it does not change
+	mu        *sync.Mutex       // the hub's, where there is one
+	parent    *parent           // as last read or written; nil: it is to be read
+	version   string            // of that parent; empty: there was none
+	was       *inventory        // as far as known; what is in it does not change
+	wants     map[resource]bool // of the set that was last applied; of a hub's Watch only
 	applying  bool
 	streams   map[following]*stream
 	sightings map[Ref]*sighting // by identity; of the parent, by the zero Ref
 	keepsakes map[Ref]keepsake
-	skeletons map[string]map[string]any
-	shared    shared
+	shared    *shared
 	moved     map[Ref]bool // what events were about, and nobody has judged
 	refusals  map[following]*refusal
 	news      chan struct{} // closed when there is something to judge or to tell
@@ -69,24 +73,35 @@ func (a *Applier) Watch(ctx context.Context, id ID) (*Watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Watch{applier: a, id: id, turn: make(chan struct{}, 1), was: inv, streams: make(map[following]*stream),
-		sightings: make(map[Ref]*sighting), keepsakes: make(map[Ref]keepsake), skeletons: make(map[string]map[string]any),
-		moved: make(map[Ref]bool), refusals: make(map[following]*refusal), news: make(chan struct{})}
+	w := newWatch(a, id, new(sync.Mutex), &shared{most: 4096})
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.was = inv
 	w.keepParent(p)
 	w.sync()
 	return w, nil
 }
 
+func newWatch(a *Applier, id ID, mu *sync.Mutex, texts *shared) *Watch {
+	return &Watch{applier: a, id: id, label: id.label(), mu: mu, shared: texts, turn: make(chan struct{}, 1), was: newInventory(),
+		streams: make(map[following]*stream), sightings: make(map[Ref]*sighting), keepsakes: make(map[Ref]keepsake),
+		moved: make(map[Ref]bool), refusals: make(map[following]*refusal), news: make(chan struct{})}
+}
+
 // Close ends the watch and returns when nothing of it is left. A Drift that waits returns an error. Apply then works as
 // the Applier's does, as it also does when the context of the Watch has ended.
 func (w *Watch) Close() {
+	byItself := w.hub != nil && !w.unless()
 	w.mu.Lock() // whoever starts a stream does so under it
 	w.cancel(errClosed)
 	w.mu.Unlock()
 	w.running.Wait()
+	if byItself {
+		<-w.left
+	} else if w.hub != nil {
+		w.hub.leave(w)
+	}
 }
 
 // Apply is as [Applier.Apply], and does not ask for what the watch has been told: where nothing is to be done it sends
@@ -110,14 +125,33 @@ func (w *Watch) Apply(ctx context.Context, set Set) (*Result, error) {
 	if w.ctx.Err() != nil {
 		return w.applier.Apply(ctx, set)
 	}
-	r := newRun(w.applier, set)
-	r.watch, r.answered = w, w.note
 	w.mu.Lock()
 	w.applying = true
 	w.mu.Unlock()
-	defer w.learn(r)
-	err := r.apply(ctx)
+	r, err := w.run(ctx, set)
+	if w.guessed(r, err) {
+		r, err = w.run(ctx, set)
+	}
+	w.learn(r)
 	return r.result, err
+}
+
+func (w *Watch) run(ctx context.Context, set Set) (*run, error) {
+	r := newRun(w.applier, set)
+	r.watch, r.answered = w, w.note
+	return r, r.apply(ctx)
+}
+
+// guessed tells whether a run changed nothing since there is an inventory of which the hub had not told yet, or a Secret
+// that is none; the next run asks.
+func (w *Watch) guessed(r *run, err error) bool {
+	if w.hub == nil || !errors.Is(err, ErrConflict) || r.result.Changes != nil || r.parent == nil || r.parent.exists {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.parent = nil
+	return true
 }
 
 // learn takes from a run that is over what it found out and did, and judges what moved meanwhile.
@@ -140,6 +174,9 @@ func (w *Watch) learn(r *run) {
 	}
 	if r.changes != nil {
 		w.remember(r.members)
+	}
+	if w.hub != nil {
+		w.wants = resourcesOf(r.members)
 	}
 	for ref, s := range w.sightings {
 		if _, in := w.was.entries[ref]; !in && s.gone() && ref != parentKey {
@@ -169,6 +206,9 @@ func (w *Watch) inventory(set Set) (*parent, *inventory) {
 	if w.parent == nil || !w.current(parentKey) {
 		return nil, nil
 	}
+	if w.hub != nil && !w.parent.exists && len(set.Objects) == 0 { // no write would tell that there is one
+		return nil, nil
+	}
 	if s := w.sightings[parentKey]; s.gone() && w.parent.exists || !s.gone() && s.object.ResourceVersion != w.version {
 		return nil, nil
 	}
@@ -184,9 +224,8 @@ func (w *Watch) sync() {
 		if !wanted[f] || s.pulse.open() {
 			delete(w.refusals, f)
 		}
-		if !wanted[f] || s.pulse.lost() || s.ended {
-			s.cancel()
-			delete(w.streams, f)
+		if !wanted[f] || s.feed == nil && (s.pulse.lost() || s.ended) {
+			w.stop(s)
 			stopped = stopped || !wanted[f]
 		}
 	}
@@ -211,18 +250,30 @@ func (w *Watch) followings() map[following]bool {
 		spaces[r][ref.Namespace] = true
 	}
 	wanted := map[following]bool{w.ofParent(): true}
+	for r := range w.wants {
+		if f, ok := w.hub.offer(r, partOfLabel); ok {
+			wanted[f] = true
+		}
+	}
 	for r, in := range spaces {
+		if f, ok := w.hub.offer(r, partOfLabel); ok {
+			wanted[f] = true
+			continue
+		}
 		if len(in) > fewNamespaces && !w.applier.denied.has(r, question{}) {
 			in = map[string]bool{metav1.NamespaceAll: true}
 		}
 		for namespace := range in {
-			wanted[following{resource: r, namespace: namespace, labels: partOfLabel + "=" + w.id.label()}] = true
+			wanted[following{resource: r, namespace: namespace, labels: partOfLabel + "=" + w.label}] = true
 		}
 	}
 	return wanted
 }
 
 func (w *Watch) ofParent() following {
+	if f, ok := w.hub.offer(secretResource, idLabel); ok {
+		return f
+	}
 	return following{resource: secretResource, namespace: w.id.Namespace, fields: nameField(w.id.Name)}
 }
 
