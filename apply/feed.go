@@ -72,15 +72,37 @@ func (s *stream) drop(key types.NamespacedName) {
 	}
 }
 
-// answered takes the answer to a request, unless the stream has told of that time already: what it then does not know is
-// gone. Where resourceVersions are no numbers, only the stream counts.
-func (s *stream) answered(object *partialObject) {
-	key := keyOf(object)
-	was := s.feed.objects[key]
-	if s.feed.at != "" && !older(s.feed.at, object.ResourceVersion) || was != nil && !older(was.object.ResourceVersion, object.ResourceVersion) {
+// answered takes the answer to a request.
+func (h *Watches) answered(s *stream, object *partialObject) {
+	if s.overtook(object) {
 		return
 	}
+	key := keyOf(object)
+	was := s.feed.objects[key]
 	s.put(key, &fed{object, was != nil && was.told})
+	h.tellLoss(s, was, object)
+}
+
+// overtook tells whether the stream, or another's answer, has told of the time of an answer already, or of a later one: what
+// it then does not know is gone. Where resourceVersions are no numbers, only the stream counts.
+func (s *stream) overtook(answer *partialObject) bool {
+	if is := s.feed.objects[keyOf(answer)]; is != nil && !older(is.object.ResourceVersion, answer.ResourceVersion) {
+		return true
+	}
+	return s.listed && s.feed.at != "" && !older(s.feed.at, answer.ResourceVersion)
+}
+
+// ask has the Watch know of the object what the stream has told.
+func (w *Watch) ask(s *stream, key Ref) {
+	is := s.feed.objects[types.NamespacedName{Namespace: key.Namespace, Name: key.Name}]
+	if key == parentKey {
+		is = s.feed.objects[types.NamespacedName{Namespace: w.id.Namespace, Name: w.id.Name}]
+	}
+	if is == nil || s.ownerOf(is.object) != w.label {
+		w.sightings[key] = &sighting{version: s.feed.at, by: s}
+		return
+	}
+	w.sightings[key] = &sighting{object: is.object, version: is.object.ResourceVersion, by: s}
 }
 
 // reached notes how far the stream has told all. What a LIST tells has older versions than itself.
@@ -117,8 +139,8 @@ func (h *Watches) seePresent(s *stream, o metav1.Object) {
 	s.feed.reached(object.ResourceVersion)
 	was := s.feed.objects[key]
 	switch {
-	case was != nil && !was.told && older(object.ResourceVersion, was.object.ResourceVersion):
-		was.told = true // the event that was answered is on its way
+	case was != nil && older(object.ResourceVersion, was.object.ResourceVersion):
+		was.told = true // the event of what was answered is on its way
 		return
 	case was != nil && was.object.ResourceVersion == object.ResourceVersion && was.object.UID == object.UID:
 		was.told, object = true, was.object
@@ -126,11 +148,15 @@ func (h *Watches) seePresent(s *stream, o metav1.Object) {
 		object = h.shared.trimmed(object)
 		s.put(key, &fed{object, true})
 	}
-	owner := s.ownerOf(object)
-	if was != nil && s.ownerOf(was.object) != owner {
-		h.tell(s, s.ownerOf(was.object), event{what: eventGone, object: object})
+	h.tellLoss(s, was, object)
+	h.tell(s, s.ownerOf(object), event{what: eventPresent, object: object})
+}
+
+// tellLoss tells a set of an object that was its own, and is now another's.
+func (h *Watches) tellLoss(s *stream, was *fed, now *partialObject) {
+	if was != nil && s.ownerOf(was.object) != s.ownerOf(now) {
+		h.tell(s, s.ownerOf(was.object), event{what: eventGone, object: now})
 	}
-	h.tell(s, owner, event{what: eventPresent, object: object})
 }
 
 func (h *Watches) seeGone(s *stream, e event) {

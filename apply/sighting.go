@@ -121,6 +121,12 @@ func (w *Watch) put(key Ref, answer *partialObject) {
 		w.sightings[key] = unknown
 		return
 	}
+	if s := w.sharing(key); s != nil && s.overtook(answer) {
+		if was == unknown {
+			w.ask(s, key)
+		}
+		return
+	}
 	if was != nil && was.version != "" {
 		order, err := resourceversion.CompareResourceVersion(answer.ResourceVersion, was.version)
 		switch {
@@ -133,11 +139,19 @@ func (w *Watch) put(key Ref, answer *partialObject) {
 	}
 	object := w.shared.trimmed(answer)
 	w.sightings[key] = &sighting{object: object, version: answer.ResourceVersion, agreed: object}
+	if s := w.sharing(key); s != nil {
+		w.hub.answered(s, object)
+	}
+}
+
+// sharing returns the stream that tells of the object, if it is a hub's.
+func (w *Watch) sharing(key Ref) *stream {
 	for _, s := range w.covering(key) {
 		if s.feed != nil {
-			s.answered(object)
+			return s
 		}
 	}
+	return nil
 }
 
 // unknown is the sighting of an object that may be there or not, in any state.

@@ -107,8 +107,24 @@ func (b *bench) changed(plural, name, body string) {
 	b.tool("tool", "PATCH", b.path(plural, name), mergePatch, []byte(body))
 }
 
+// eachWatch runs a test with a Watch of its own streams, and with one that shares a hub's.
+func eachWatch(t *testing.T, test func(*testing.T, func(*bench) *watchBench)) {
+	t.Run("alone", func(t *testing.T) { test(t, (*bench).watched) })
+	t.Run("in a hub", func(t *testing.T) {
+		test(t, func(b *bench) *watchBench {
+			h := b.hub()
+			b.watchedBy(h, "another").applyOf(configMap(b.t, "of-another", "1"))
+			return b.watchedBy(h, b.set().ID.Name)
+		})
+	})
+}
+
 func TestWatchSendsNothingWhereNothingIsToBeDone(t *testing.T) {
-	b := newWatchBench(t, Options{})
+	eachWatch(t, testWatchSendsNothing)
+}
+
+func testWatchSendsNothing(t *testing.T, watched func(*bench) *watchBench) {
+	b := watched(newBench(t, Options{}))
 	objects := func(value string) []*unstructured.Unstructured {
 		return []*unstructured.Unstructured{configMap(t, "a", value), configMap(t, "marker", "1"), deployment(t, "web", "nginx:"+value), service(t, "web")}
 	}
@@ -126,8 +142,10 @@ func TestWatchSendsNothingWhereNothingIsToBeDone(t *testing.T) {
 	b.wantNoOther("marker")
 }
 
-func TestWatchKnowsAnotherApplier(t *testing.T) {
-	b := newWatchBench(t, Options{})
+func TestWatchKnowsAnotherApplier(t *testing.T) { eachWatch(t, testWatchKnowsAnotherApplier) }
+
+func testWatchKnowsAnotherApplier(t *testing.T, watched func(*bench) *watchBench) {
+	b := watched(newBench(t, Options{}))
 	b.apply(configMap(t, "a", "1"), configMap(t, "b", "1"))
 	b.await()
 	other := b.bench.again()
@@ -169,8 +187,10 @@ func TestWatchOutlivesItsInventory(t *testing.T) {
 	b.wantNoOther("a")
 }
 
-func TestWatchOutlivesItsKinds(t *testing.T) {
-	b := newWatchBench(t, Options{})
+func TestWatchOutlivesItsKinds(t *testing.T) { eachWatch(t, testWatchOutlivesItsKinds) }
+
+func testWatchOutlivesItsKinds(t *testing.T, watched func(*bench) *watchBench) {
+	b := watched(newBench(t, Options{}))
 	definition, object := b.definition("Namespaced", true)
 	objects := []*unstructured.Unstructured{definition, object, configMap(t, "marker", "1")}
 	b.apply(objects...)
@@ -235,7 +255,9 @@ func TestWatchFollowsFewNamespacesOneByOne(t *testing.T) {
 	b.wantDrift("ConfigMap " + strings.ReplaceAll(spaces[0], b.namespace, "ns") + "/a: deleted")
 }
 
-func TestWatchOutlivesTrouble(t *testing.T) {
+func TestWatchOutlivesTrouble(t *testing.T) { eachWatch(t, testWatchOutlivesTrouble) }
+
+func testWatchOutlivesTrouble(t *testing.T, watched func(*bench) *watchBench) {
 	refuse := func(code int, body string) func(*http.Request) (*http.Response, error) {
 		return func(r *http.Request) (*http.Response, error) { return answerWith(r, code, body), nil }
 	}
@@ -249,7 +271,7 @@ func TestWatchOutlivesTrouble(t *testing.T) {
 			cut := make(chan struct{})
 			broken.Store(&cut)
 			var troubled atomic.Bool
-			b := newBench(t, Options{}).tampered(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			b := watched(newBench(t, Options{}).tampered(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
 				if !isWatch(r) {
 					return next.RoundTrip(r)
 				}
@@ -261,7 +283,7 @@ func TestWatchOutlivesTrouble(t *testing.T) {
 					resp.Body = &breakingBody{resp.Body, *broken.Load()}
 				}
 				return resp, err
-			}).watched()
+			}))
 			objects := []*unstructured.Unstructured{configMap(t, "a", "1"), configMap(t, "b", "1"), configMap(t, "c", "1"), service(t, "web")}
 			b.apply(objects...)
 			b.await()
