@@ -5,11 +5,6 @@ import (
 	"time"
 )
 
-const (
-	firstPatience = 5 * time.Second // for a kind to be listed
-	nextPatience  = time.Second     // for a watch that has ended to be opened again
-)
-
 // expect has the Watch follow the kinds that a run is about, and waits for what they tell.
 func (w *Watch) expect(ctx context.Context, r *run) {
 	if w == nil || w.hub == nil || r.set.Plan != nil {
@@ -43,7 +38,7 @@ func (h *Watches) await(ctx context.Context, w *Watch) {
 		h.mu.Lock()
 		news, left := h.news, time.Duration(0)
 		for _, s := range w.streams {
-			left = max(left, s.patience())
+			left = max(left, h.patience(s))
 		}
 		h.mu.Unlock()
 		if left <= 0 {
@@ -64,12 +59,12 @@ func (h *Watches) await(ctx context.Context, w *Watch) {
 }
 
 // patience is for how long yet to wait for the stream.
-func (s *stream) patience() time.Duration {
+func (h *Watches) patience(s *stream) time.Duration {
 	switch {
 	case s.feed == nil, s.current(), s.listed && s.feed.absent:
 		return 0
 	case s.listed:
-		return nextPatience - time.Since(s.feed.since)
+		return h.nextPatience - time.Since(s.feed.since)
 	}
-	return firstPatience - time.Since(s.feed.since)
+	return h.firstPatience - time.Since(s.feed.since)
 }

@@ -14,7 +14,7 @@ type feed struct {
 	users   map[*Watch]bool
 	objects map[types.NamespacedName]*fed
 	sets    map[string]map[types.NamespacedName]*fed // the same by the set's label
-	at      string                                   // the resourceVersion up to which the stream has told all, as far as it has said
+	at      string                                   // the resourceVersion up to which the stream has told all
 	absent  bool                                     // the cluster has no such kind
 	since   time.Time                                // when it was started, or its watch ended
 }

@@ -24,7 +24,8 @@ import (
 //	}
 //
 // It holds one watch of the set's parent, and for each kind of the inventory one in each of up to four namespaces, or else
-// one in all; all are of metadata only. It keeps the inventory, and of each member what a look would tell: 1 to 2 KiB.
+// one in all; all are of metadata only. Those of many sets are better shared: see [Watches]. It keeps the inventory, and of
+// each member what a look would tell: 1 to 2 KiB.
 type Watch struct {
 	applier *Applier
 	id      ID

@@ -30,8 +30,11 @@ type Watches struct {
 	streams map[streamKind]*stream
 	sets    map[string][]*Watch      // by the label of the members
 	refused map[streamKind]time.Time // when the server last refused a stream
-	shared  shared
-	news    chan struct{} // closed when a stream has become current, or has ended
+
+	firstPatience time.Duration // for a kind to be listed
+	nextPatience  time.Duration // for a watch that has ended to be opened again
+	shared        shared
+	news          chan struct{} // closed when a stream has become current, or has ended
 }
 
 // A streamKind is what a stream is of. Its label is that of the members or that of the parents. By which version a kind is
@@ -54,7 +57,8 @@ const refusedFor = 10 * time.Minute
 // each set follows that kind by itself, as one of [Applier.Watch] does; after ten minutes it is tried again.
 func (a *Applier) Watches(ctx context.Context) *Watches {
 	h := &Watches{applier: a, streams: make(map[streamKind]*stream), sets: make(map[string][]*Watch),
-		refused: make(map[streamKind]time.Time), shared: shared{most: 1 << 16}, news: make(chan struct{})}
+		refused: make(map[streamKind]time.Time), shared: shared{most: 1 << 16}, news: make(chan struct{}),
+		firstPatience: 5 * time.Second, nextPatience: time.Second}
 	h.ctx, h.cancel = context.WithCancelCause(ctx)
 	h.running.Go(func() {
 		<-h.ctx.Done()
@@ -172,7 +176,7 @@ func (h *Watches) join(w *Watch, f following) {
 		s = h.start(f)
 		h.streams[kind] = s
 	}
-	s.feed.users[w], w.streams[f] = true, s
+	s.feed.users[w], w.streams[s.following] = true, s
 	if !s.listed {
 		return
 	}

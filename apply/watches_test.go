@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -22,7 +20,7 @@ func (b *bench) hub() *Watches {
 	return h
 }
 
-// of watches another set of the bench's namespace by a hub.
+// watchedBy a hub is a set of the bench's namespace, with any name.
 func (b *bench) watchedBy(h *Watches, name string) *watchBench {
 	b.t.Helper()
 	w, err := h.Watch(b.t.Context(), ID{Namespace: b.namespace, Name: name})
@@ -43,10 +41,14 @@ func (b *watchBench) applyOf(objects ...*unstructured.Unstructured) *Result {
 	return result
 }
 
-// counted counts requests as wantRequests does, of sets with any name; and LISTs and WATCHes of a hub apart.
+// wantCounts compares counts of requests as wantRequests does, of sets with any name, and has the WATCHes apart.
 func (b *bench) wantCounts(want map[string]int) {
 	b.t.Helper()
-	lines := b.Take()
+	b.wantLines(b.Take(), want)
+}
+
+func (b *bench) wantLines(lines []string, want map[string]int) {
+	b.t.Helper()
 	counts := make(map[string]int)
 	for _, line := range lines {
 		verb, uri, _ := strings.Cut(line, " ")
@@ -147,7 +149,7 @@ func TestWatchesKnowWhatAnotherSetHas(t *testing.T) {
 	w := b.watchedBy(h, "one")
 	w.applyOf(configMap(t, "marker", "1"))
 	w.await()
-	other := b.bench2("elsewhere")
+	other := b.elsewhere()
 	if _, err := other.Apply(t.Context(), Set{ID: ID{Namespace: b.namespace, Name: "other"}, Objects: []*unstructured.Unstructured{configMap(t, "theirs", "1")}}); err != nil {
 		t.Fatal(err)
 	}
@@ -170,36 +172,33 @@ func TestWatchesKnowWhatAnotherSetHas(t *testing.T) {
 	w.applyOf(configMap(t, "marker", "1"), configMap(t, "theirs", "2"))
 }
 
-// bench2 is another process's applier.
-func (b *bench) bench2(manager string) *Applier {
-	return newApplier(b.t, b.config, Options{FieldManager: manager})
+// elsewhere is another process's applier.
+func (b *bench) elsewhere() *Applier {
+	return newApplier(b.t, b.config, Options{FieldManager: "elsewhere"})
 }
 
 func TestWatchesAskWhereAFreeObjectMatters(t *testing.T) {
 	for name, c := range map[string]struct {
-		opts Options
-		note string
-		want error
+		opts       Options
+		note       string
+		want       error
+		wantsValue string
 	}{
-		"adopting none":     {opts: Options{Adopt: AdoptNone}, want: ErrExists},
-		"creating only":     {note: "{kustomize.toolkit.fluxcd.io/ssa: IfNotPresent}"},
-		"adopting the free": {note: "{}"},
+		"adopting none":     {Options{Adopt: AdoptNone}, "", ErrExists, "theirs"},
+		"creating only":     {Options{}, "kustomize.toolkit.fluxcd.io/ssa: IfNotPresent", nil, "theirs"},
+		"adopting the free": {Options{}, "", nil, "ours"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, c.opts)
 			b.must("POST", "/api/v1/namespaces/"+b.namespace+"/configmaps", `{"metadata":{"name":"free"},"data":{"key":"theirs"}}`)
 			w := b.watchedBy(b.hub(), "one")
-			text := fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: free, annotations: %s}\ndata: {key: ours}", strings.ReplaceAll(c.note, "''", "{}"))
-			if c.note == "" {
-				text = strings.ReplaceAll(text, ", annotations: ", "")
-			}
+			text := fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: free, annotations: {%s}}\ndata: {key: ours}", c.note)
 			_, err := w.watch.Apply(t.Context(), Set{ID: w.watch.id, Objects: []*unstructured.Unstructured{manifest(t, text)}})
 			if !errors.Is(err, c.want) {
 				t.Fatalf("the error is %v, want %v", err, c.want)
 			}
-			value := b.data("free")
-			if want := map[bool]string{true: "ours", false: "theirs"}[c.note == "{}"]; value != want {
-				t.Errorf("the value is %q, want %q", value, want)
+			if value := b.data("free"); value != c.wantsValue {
+				t.Errorf("the value is %q, want %q", value, c.wantsValue)
 			}
 		})
 	}
@@ -294,59 +293,28 @@ func TestWatchesEndWithoutARest(t *testing.T) {
 	}
 }
 
-func TestWatchesDoWithoutWhatIsForbidden(t *testing.T) {
-	forbidden := `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403}`
-	for name, paths := range map[string][]string{
-		"a kind": {"/api/v1/configmaps"}, "the parents": {"/api/v1/secrets"}, "all": {"/api/v1/configmaps", "/api/v1/secrets", "/api/v1/services"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := newBench(t, Options{})
-			b = b.tampered(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
-				if slices.Contains(paths, r.URL.Path) {
-					return answerWith(r, 403, forbidden), nil
-				}
-				return next.RoundTrip(r)
-			})
-			h := b.hub()
-			for _, name := range []string{"one", "two"} {
-				w := b.watchedBy(h, name)
-				w.applyOf(configMap(t, name, "1"), service(t, name))
-				w.await()
-				w.applyOf(configMap(t, name, "1"), service(t, name))
-				b.wantCounts(map[string]int{})
-				w.wantNoOther(name)
-			}
-		})
-	}
-}
-
-func TestWatchesAskWhereTheHubIsLate(t *testing.T) {
+func TestWatchesFollowAKindOnceWhateverItsVersion(t *testing.T) {
 	b := newBench(t, Options{})
-	var deaf atomic.Bool
-	silence := make(chan struct{})
-	b = b.tampered(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
-		resp, err := next.RoundTrip(r)
-		if err == nil && isWatch(r) && deaf.Load() {
-			resp.Body = &breakingBody{resp.Body, silence}
-		}
-		return resp, err
-	})
-	_ = silence
 	h := b.hub()
-	w := b.watchedBy(h, "one")
-	w.applyOf(configMap(t, "marker", "1"))
-	late := b.watchedBy(h, "late") // of which it knows that there is none
-	if _, err := b.bench2("elsewhere").Apply(t.Context(), Set{ID: late.watch.id, Objects: []*unstructured.Unstructured{configMap(t, "a", "1"), configMap(t, "b", "1")}}); err != nil {
-		t.Fatal(err)
+	scaler := func(name, version string) *unstructured.Unstructured {
+		return manifest(t, fmt.Sprintf("apiVersion: autoscaling/%s\nkind: HorizontalPodAutoscaler\nmetadata: {name: %s}\nspec: "+
+			"{maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}", version, name))
 	}
-	late.awaitThat("it is known", func() bool { return !late.watch.sightings[parentKey].gone() })
-	h.mu.Lock() // and has it forgotten, as if the event were late
-	delete(late.watch.sightings, parentKey)
-	h.mu.Unlock()
+	one, two := b.watchedBy(h, "one"), b.watchedBy(h, "two")
+	one.applyOf(scaler("one", "v1"), configMap(t, "marker", "1"))
 	b.Take()
-	wantActions(t, late.applyOf(configMap(t, "a", "1")), "configured ConfigMap a", "pruned ConfigMap b")
-	if n := len(slices.DeleteFunc(b.Take(), func(l string) bool { return !strings.HasPrefix(l, "GET ") || !strings.Contains(l, "/secrets/late") })); n != 1 {
-		t.Errorf("it asked %d times for the inventory, want once, after the conflict", n)
+	two.applyOf(scaler("two", "v2"))
+	b.wantCounts(map[string]int{"PATCH": 1, "POST inventory": 1, "PUT inventory": 1})
+	one.applyOf(scaler("one", "v2"), configMap(t, "marker", "1"))
+	two.applyOf(scaler("two", "v1"))
+	b.Take()
+	one.applyOf(scaler("one", "v2"), configMap(t, "marker", "1"))
+	two.applyOf(scaler("two", "v1"))
+	b.wantCounts(map[string]int{})
+	if len(h.streams) != 3 {
+		t.Errorf("it follows %v", slices.Collect(maps.Keys(h.streams)))
 	}
-	_ = time.Second
+	b.must("DELETE", "/apis/autoscaling/v1/namespaces/"+b.namespace+"/horizontalpodautoscalers/two", "")
+	two.wantDrift("HorizontalPodAutoscaler.autoscaling ns/two: deleted")
+	one.wantNoOther("marker")
 }
