@@ -114,7 +114,19 @@ func TestWatchTellsWhatIsGoneBeforeItsFirstApply(t *testing.T) {
 }
 
 func TestWatchTellsNothingOfFieldsThatJSONEscapes(t *testing.T) {
-	b := newWatchBench(t, Options{})
+	for _, form := range []string{"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1", acceptMetadata} {
+		testWatchTellsNothingOfFields(t, newBench(t, Options{}).tampered(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			if isWatch(r) {
+				r = r.Clone(r.Context())
+				r.Header.Set("Accept", form)
+			}
+			return next.RoundTrip(r)
+		}).watched())
+	}
+}
+
+func testWatchTellsNothingOfFields(t *testing.T, b *watchBench) {
+	t.Helper()
 	definition, object := b.definition("Namespaced", true)
 	object.Object["spec"] = map[string]any{"a<b>&c\u2028\u00e9\"": "1"}
 	b.apply(definition, object, configMap(t, "marker", "1"))

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -177,7 +176,7 @@ func (w *follower) page(ctx context.Context, next string) ([]metav1.Object, *met
 func (w *follower) watch(ctx context.Context) error {
 	accept := "application/json"
 	if !w.whole {
-		accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+		accept = acceptMetadata
 	}
 	seconds := 300 + rand.IntN(300) // so that not all watches end at once
 	body, err := w.request().Param("watch", "true").Param("allowWatchBookmarks", "true").Param("resourceVersion", w.at).
@@ -198,19 +197,16 @@ func (w *follower) watch(ctx context.Context) error {
 		w.pulse.beat()
 		defer w.pulse.beat()
 	}
-	for stream := json.NewDecoder(body); ; {
-		var e struct {
-			Type   string
-			Object json.RawMessage
+	for next := readEvents(body); ; {
+		kind, object, err := next()
+		if errors.Is(err, io.EOF) {
+			return nil
 		}
-		if err := stream.Decode(&e); err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return fmt.Errorf("watching %s: %w", w.following, err)
-		}
-		if err := w.take(e.Type, e.Object); err != nil {
+		if err == nil {
+			err = w.take(kind, object)
 			w.mayForget(err)
+		}
+		if err != nil {
 			return fmt.Errorf("watching %s: %w", w.following, err)
 		}
 	}
@@ -231,7 +227,7 @@ func (w *follower) mayForget(err error) {
 func (w *follower) take(kind string, raw []byte) error {
 	if kind == "ERROR" {
 		var status metav1.Status
-		if err := json.Unmarshal(raw, &status); err != nil {
+		if err := decodeEvent(raw, &status); err != nil {
 			return err
 		}
 		return &apierrors.StatusError{ErrStatus: status}
@@ -256,7 +252,7 @@ func (w *follower) decode(raw []byte) (metav1.Object, error) {
 		return o, o.UnmarshalJSON(raw)
 	}
 	o := &metav1.PartialObjectMetadata{}
-	return o, json.Unmarshal(raw, o)
+	return o, decodeEvent(raw, o)
 }
 
 func keyOf(o metav1.Object) types.NamespacedName {
