@@ -32,7 +32,7 @@ type Watch struct {
 	label   string          // of the members
 	hub     *Watches        // whose streams it shares; nil: all are its own
 	left    chan struct{}   // closed when it has left the hub
-	unless  func() bool     // has it not leave the hub by itself at the end of ctx; tells whether it has not begun to
+	unless  func() bool     // has it not leave by itself at the end of ctx; false: it has, or does
 	ctx     context.Context // of the streams
 	cancel  context.CancelCauseFunc
 	running sync.WaitGroup
@@ -85,9 +85,10 @@ func (a *Applier) Watch(ctx context.Context, id ID) (*Watch, error) {
 }
 
 func newWatch(a *Applier, id ID, mu *sync.Mutex, texts *shared) *Watch {
-	return &Watch{applier: a, id: id, label: id.label(), mu: mu, shared: texts, turn: make(chan struct{}, 1), was: newInventory(),
-		streams: make(map[following]*stream), sightings: make(map[Ref]*sighting), keepsakes: make(map[Ref]keepsake),
-		moved: make(map[Ref]bool), refusals: make(map[following]*refusal), news: make(chan struct{})}
+	return &Watch{applier: a, id: id, label: id.label(), mu: mu, shared: texts, turn: make(chan struct{}, 1),
+		was: newInventory(), streams: make(map[following]*stream), sightings: make(map[Ref]*sighting),
+		keepsakes: make(map[Ref]keepsake), moved: make(map[Ref]bool), refusals: make(map[following]*refusal),
+		news: make(chan struct{})}
 }
 
 // Close ends the watch and returns when nothing of it is left. A Drift that waits returns an error. Apply then works as
