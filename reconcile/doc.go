@@ -41,7 +41,8 @@
 // A [Group] runs loops with few workers, by client-go's work queue. Loops with the same Source share its fetches and its
 // snapshots, which are closed once the last of them has built. A loop that hangs or fails takes nobody's turn, and what
 // waits holds no worker: for health, for drift, for another loop that it depends on. Newer objects end the wait for the
-// health of the older ones. Loops come, change and go while the group runs.
+// health of the older ones. Loops come, change and go while the group runs. Many targets on one cluster share the watches of
+// apply.Watches: TargetOptions.Watcher.
 //
 // Everything is told by typed [Event] values, in order for each loop, and kept as the history of its [Status].
 //

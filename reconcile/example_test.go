@@ -85,6 +85,8 @@ func ExampleNewTarget() {
 		origin  source.Source   // of git.New: one for all, so that it is fetched once
 		store   reconcile.Store // of artifact.Dir
 	)
+	watches := applier.Watches(context.Background()) // one watch of each kind, for all
+	defer watches.Close()
 	group := new(reconcile.Group)
 	for _, name := range []string{"checkout", "search"} {
 		loop := &reconcile.Loop{
@@ -97,7 +99,7 @@ func ExampleNewTarget() {
 			},
 		}
 		set := apply.Set{ID: apply.ID{Namespace: "flux", Name: name}}
-		reconcile.NewTarget(applier, set, reconcile.TargetOptions{}).Use(loop)
+		reconcile.NewTarget(applier, set, reconcile.TargetOptions{Watcher: watches}).Use(loop)
 		if err := group.Add(loop); err != nil {
 			log.Fatal(err)
 		}
