@@ -21,13 +21,14 @@ var rooms = map[string]struct {
 	"source": {nil, []string{"github.com/opencontainers/go-digest", "golang.org/x/"}, 3}, // 2
 	"source/git": {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/", "github.com/pjbgf/sha1cd",
 		"github.com/Masterminds/semver/v3", "github.com/klauspost/compress", "github.com/ProtonMail/go-crypto"}, 105}, // 105
-	"source/bucket":     {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/", "github.com/minio/minio-go/v7"}, 52},                                                              // 50
-	"source/sourcetest": {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/"}, 4},                                                                                               // 3
-	"artifact":          {[]string{"internal/flock"}, []string{"github.com/opencontainers/go-digest", "github.com/klauspost/compress"}, 15},                                                                      // 14
-	"kustomize":         {nil, []string{"sigs.k8s.io/kustomize/api", "sigs.k8s.io/kustomize/kyaml", "k8s.io/apimachinery", "sigs.k8s.io/yaml", "go.yaml.in/yaml", "gopkg.in/evanphx/json-patch.v4"}, 206},        // 202
-	"apply":             {nil, []string{"k8s.io/client-go", "k8s.io/apimachinery", "sigs.k8s.io/cli-utils/pkg/kstatus/status"}, 114},                                                                             // 110
-	"reconcile/webhook": {nil, nil, 1},                                                                                                                                                                           // 1: itself
-	"reconcile":         {[]string{"source", "artifact", "apply"}, []string{"k8s.io/client-go/util/workqueue", "github.com/opencontainers/go-digest", "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, 128}, // 126
+	"source/bucket":        {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/", "github.com/minio/minio-go/v7"}, 52},                                                              // 50
+	"source/sourcetest":    {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/"}, 4},                                                                                               // 3
+	"artifact":             {[]string{"internal/flock"}, []string{"github.com/opencontainers/go-digest", "github.com/klauspost/compress"}, 15},                                                                      // 14
+	"kustomize":            {nil, []string{"sigs.k8s.io/kustomize/api", "sigs.k8s.io/kustomize/kyaml", "k8s.io/apimachinery", "sigs.k8s.io/yaml", "go.yaml.in/yaml", "gopkg.in/evanphx/json-patch.v4"}, 206},        // 202
+	"apply":                {nil, []string{"k8s.io/client-go", "k8s.io/apimachinery", "sigs.k8s.io/cli-utils/pkg/kstatus/status"}, 114},                                                                             // 110
+	"reconcile/webhook":    {nil, nil, 1},                                                                                                                                                                           // 1: itself
+	"reconcile":            {[]string{"source", "artifact", "apply"}, []string{"k8s.io/client-go/util/workqueue", "github.com/opencontainers/go-digest", "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, 128}, // 126
+	"reconcile/statuspage": {[]string{"source", "apply", "reconcile"}, nil, 130},                                                                                                                                    // 127
 }
 
 func TestPackagesImportWhatTheDesignAllows(t *testing.T) {
