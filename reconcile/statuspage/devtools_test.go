@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,17 +19,18 @@ type browser struct {
 	mu      sync.Mutex
 	last    int
 	waiting map[int]chan reply
-	events  []reply
+	events  map[string][]reply // of a session
 	gone    bool
 }
 
 // A reply is the answer to a command, or an event.
 type reply struct {
-	ID     int             `json:"id"`
-	Method string          `json:"method"`
-	Params json.RawMessage `json:"params"`
-	Result json.RawMessage `json:"result"`
-	Error  *struct {
+	ID        int             `json:"id"`
+	SessionID string          `json:"sessionId"`
+	Method    string          `json:"method"`
+	Params    json.RawMessage `json:"params"`
+	Result    json.RawMessage `json:"result"`
+	Error     *struct {
 		Message string `json:"message"`
 	} `json:"error"`
 }
@@ -62,7 +64,7 @@ func browse(t testing.TB) *browser {
 	}
 	theirs.Close()
 	theirsToo.Close()
-	b := &browser{t: t, to: to, waiting: make(map[int]chan reply)}
+	b := &browser{t: t, to: to, waiting: make(map[int]chan reply), events: make(map[string][]reply)}
 	done := make(chan struct{})
 	go b.read(from, done)
 	t.Cleanup(func() {
@@ -96,7 +98,7 @@ func (b *browser) read(from *os.File, done chan<- struct{}) {
 			delete(b.waiting, r.ID)
 			c <- r
 		} else {
-			b.events = append(b.events, r)
+			b.events[r.SessionID] = append(b.events[r.SessionID], r)
 		}
 		b.mu.Unlock()
 	}
@@ -133,6 +135,7 @@ func (b *browser) send(session, method string, params any) <-chan reply {
 // A tab shows one page.
 type tab struct {
 	*browser
+	t       testing.TB
 	session string
 }
 
@@ -140,9 +143,9 @@ type tab struct {
 type params map[string]any
 
 // open returns a tab of its own, with a window of this size.
-func (b *browser) open(width, height int) *tab {
-	b.t.Helper()
-	t := &tab{browser: b}
+func (b *browser) open(test testing.TB, width, height int) *tab {
+	test.Helper()
+	t := &tab{browser: b, t: test}
 	var target struct{ TargetID string }
 	t.do("Target.createTarget", params{"url": "about:blank"}, &target)
 	var attached struct{ SessionID string }
@@ -231,12 +234,16 @@ func (t *tab) press(key string, shift bool) {
 	t.do("Input.dispatchKeyEvent", p, nil)
 }
 
-// complaints are what the browser has logged as wrong: scripts that failed, and what the policy has stopped.
+// complaints are what the browser has logged as wrong: scripts that failed, and what the policy has stopped. A page that is
+// not found is none.
 func (t *tab) complaints() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var all []string
-	for _, e := range t.events {
+	for _, e := range t.events[t.session] {
+		if strings.Contains(string(e.Params), "status of 404") {
+			continue
+		}
 		switch e.Method {
 		case "Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled":
 			all = append(all, fmt.Sprintf("%s: %s", e.Method, e.Params))

@@ -100,7 +100,7 @@ func hostile() reconcile.Status {
 	bidi := "\u202e\u2066reversed\u200b\x00\x1b[31m\xff"
 	s := failing(script+bidi+strings.Repeat("w", 5000), time.Now())
 	s.Source = "javascript:" + script
-	s.Err = errors.New(script + bidi + strings.Repeat("e", 20000) + "\n" + script)
+	s.Err = errors.New(script + bidi + strings.Repeat("e", 6000) + "\n" + script)
 	s.Reason = reconcile.Reason(script)
 	s.Wanted.Name = script
 	s.DependsOn = []reconcile.Dependency{{Name: script}}

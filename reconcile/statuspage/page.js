@@ -26,17 +26,19 @@
     const now = document.getElementById("live");
     for (const d of now.querySelectorAll("details")) if (details.has(d.dataset.key)) d.open = details.get(d.dataset.key);
     now.querySelectorAll(".scroll").forEach((e, i) => { e.scrollLeft = scrolled[i] || 0; });
-    find(now)?.focus({preventScroll: true});
     document.title = next.title;
     const icon = next.querySelector("link[rel=icon]");
     if (icon) document.querySelector("link[rel=icon]").href = icon.href;
-    button();
+    button(); // which has to be seen before it can take the focus
+    find(now)?.focus({preventScroll: true});
   }
 
-  async function load(address) {
+  // The address has no user and password, which fetch would refuse.
+  async function load() {
     running?.abort();
     const mine = running = new AbortController();
     try {
+      const address = location.origin + location.pathname + location.search;
       const answer = await fetch(address, {signal: mine.signal, headers: {Accept: "text/html"}});
       const kind = answer.headers.get("Content-Type") || "";
       if (!kind.startsWith("text/html") || answer.status !== 200 && answer.status !== 404) throw new Error(answer.status);
@@ -44,18 +46,20 @@
       if (!next.getElementById("live")) throw new Error("no page");
       if (mine === running) swap(next);
     } catch (e) {
-      if (e.name !== "AbortError") say("No answer since then.");
+      if (e.name !== "AbortError") say("pulse", "No answer since then.");
     }
   }
 
-  function say(text) {
-    const pulse = document.getElementById("pulse");
-    if (pulse.textContent !== text) pulse.textContent = text;
+  // What is said is read to those who cannot see it, so it is not said twice.
+  function say(where, text) {
+    const place = document.getElementById(where);
+    if (place && place.textContent !== text) place.textContent = text;
   }
 
   const busy = () => paused || document.hidden || !getSelection().isCollapsed;
   async function tick() {
-    if (!busy()) await load(location.href);
+    if (!busy()) await load();
+    clearTimeout(timer);
     timer = setTimeout(tick, every);
   }
 
@@ -70,16 +74,17 @@
   let typed = 0;
   form?.addEventListener("input", () => {
     clearTimeout(typed);
-    typed = setTimeout(() => {
+    typed = setTimeout(async () => {
       const fields = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
       history.replaceState(null, "", "?" + fields);
-      load(location.href);
+      await load();
+      say("found", document.getElementById("caption")?.textContent || "");
     }, 150);
   });
 
   button();
   if (every) timer = setTimeout(tick, every);
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && every) { clearTimeout(timer); tick(); }
+    if (!document.hidden && every) tick();
   });
 })();

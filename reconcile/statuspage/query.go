@@ -24,8 +24,12 @@ type query struct {
 const maxText = 200
 
 func parseQuery(values url.Values) query {
-	q := query{Text: strings.TrimSpace(values.Get("q")), State: reconcile.State(values.Get("state")), Loop: values.Get("loop")}
-	q.Text = strings.ToValidUTF8(q.Text[:min(len(q.Text), maxText)], "")
+	q := query{State: reconcile.State(values.Get("state")), Loop: values.Get("loop")}
+	text := strings.TrimSpace(values.Get("q"))
+	q.Text = shown(strings.ToValidUTF8(text[:min(len(text), maxText)], ""))
+	if len(q.State) > maxText || shown(string(q.State)) != string(q.State) {
+		q.State = ""
+	}
 	q.Sort, q.Back = strings.CutPrefix(values.Get("sort"), "-")
 	if _, ok := orderOf(q.Sort); !ok {
 		q.Sort, q.Back = byState, false
@@ -127,14 +131,16 @@ func (q query) match(all []reconcile.Status) ([]reconcile.Status, map[reconcile.
 	return matched, states
 }
 
-// has tells whether each of the words, which are in lower case, is somewhere in what the list shows of a loop.
+// has tells whether each of the words, which are in lower case, is somewhere in what the list shows of a loop, as it shows it:
+// what is masked is not found either.
 func has(s reconcile.Status, words []string) bool {
 	if len(words) == 0 {
 		return true
 	}
-	text := strings.ToLower(strings.Join(slices.Concat([]string{s.Name, masked(s.Source), string(s.State), string(s.Reason),
+	text := strings.Join([]string{s.Name, masked(s.Source), string(s.State), string(s.Reason),
 		s.Wanted.String(), s.Attempted.String(), s.Applied.String(), s.Pinned.String(),
-		textOf(s.Err), textOf(s.FetchErr), textOf(s.StoreErr), textOf(s.WatchErr)}, s.Blocked), "\n"))
+		textOf(s.Err), textOf(s.FetchErr), textOf(s.StoreErr), textOf(s.WatchErr), masked(strings.Join(s.Blocked, "\n"))}, "\n")
+	text = strings.ToLower(shown(text))
 	return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(text, word) })
 }
 

@@ -134,6 +134,9 @@ func (l Loop) Problems() []problem {
 	return all
 }
 
+// Problem is why the round failed.
+func (o Outcome) Problem() problem { return problem{o.Stage, o.Error} }
+
 // Long tells whether a list shows the problem only on demand.
 func (p problem) Long() bool { return len(p.Text) > 240 || strings.Contains(p.Text, "\n") }
 
