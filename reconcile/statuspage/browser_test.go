@@ -97,7 +97,8 @@ func browserWithoutScripts(t *testing.T, b *browser) {
 	tab.focus("summary")
 	tab.press("Enter", false)
 	tab.until("document.querySelector('details').open")
-	if got := eval[string](tab, "document.querySelector('details pre').innerText"); !strings.Contains(got, "port 22 is not allowed") {
+	got := eval[string](tab, "document.querySelector('details pre').innerText")
+	if !strings.Contains(got, "port 22 is not allowed") {
 		t.Errorf("the error in full is %q", got)
 	}
 	tab.follow("a.name")
@@ -118,7 +119,8 @@ func browserWithoutScripts(t *testing.T, b *browser) {
 // focus focuses the first element of this selector.
 func (t *tab) focus(selector string) {
 	t.t.Helper()
-	if !eval[bool](t, "(e => { e.focus(); return document.activeElement === e })(document.querySelector("+quote(selector)+"))") {
+	focused := "(e => { e.focus(); return document.activeElement === e })"
+	if !eval[bool](t, focused+"(document.querySelector("+quote(selector)+"))") {
 		t.t.Fatalf("%s takes no focus", selector)
 	}
 }
@@ -150,8 +152,8 @@ func browserKeyboard(t *testing.T, b *browser) {
 		tab.press("Tab", false)
 		order = append(order, eval[string](tab, where))
 	}
-	want := []string{"Skip to the loops", "q", "Search", "all 2", "failing 1", "unreachable 1", "table", "Loop", "State", "Since",
-		"Last outcomes", "checkout"}
+	want := []string{"Skip to the loops", "q", "Search", "all 2", "failing 1", "unreachable 1", "table",
+		"Loop", "State", "Since", "Last outcomes", "checkout"}
 	if !reflect.DeepEqual(order[:len(want)], want) || !strings.HasPrefix(order[12], "applying: patching") {
 		t.Errorf("Tab goes to\n%q, not to\n%q", order, want)
 	}
@@ -200,7 +202,8 @@ func browserContrast(t *testing.T, b *browser) {
 	for scheme, dark := range map[string]bool{"light": false, "dark": true} {
 		tab := b.open(t, 1280, 800)
 		tab.scheme(scheme)
-		for _, query := range []string{"", "?loop=checkout", "?loop=orders", "?loop=gateway", "?loop=none", "?q=none", "?state=ready"} {
+		for _, query := range []string{"", "?loop=checkout", "?loop=orders", "?loop=gateway", "?loop=none", "?q=none",
+			"?state=ready"} {
 			tab.visit(address + query)
 			eval[int](tab, "document.querySelectorAll('details').forEach(d => d.open = true)")
 			told := eval[struct {
@@ -255,8 +258,9 @@ func browserRefresh(t *testing.T, b *browser) {
 	tab.until("document.querySelector('details').open")
 	eval[int](tab, "void (document.querySelector('main').mark = 1)")
 	tab.until("!document.querySelector('main').mark") // it is another one
-	if got := eval[string](tab, "document.activeElement.localName + document.querySelector('details').open"); got != "summarytrue" {
-		t.Errorf("the focus is at, and the error open: %s", got)
+	kept := eval[string](tab, "document.activeElement.localName + document.querySelector('details').open")
+	if kept != "summarytrue" {
+		t.Errorf("the focus is at, and the error open: %s", kept)
 	}
 	tab.focus("#pause")
 	tab.press(" ", false)
@@ -275,7 +279,8 @@ func browserRefresh(t *testing.T, b *browser) {
 }
 
 func browserNoAnswer(t *testing.T, b *browser) {
-	server := httptest.NewServer(statuspage.New(statuspage.ListerFunc(these(fleet(3))), statuspage.Options{Refresh: 50 * time.Millisecond}))
+	page := statuspage.New(statuspage.ListerFunc(these(fleet(3))), statuspage.Options{Refresh: 50 * time.Millisecond})
+	server := httptest.NewServer(page)
 	tab := b.open(t, 1280, 800)
 	tab.visit(server.URL + "/")
 	server.Close()

@@ -56,8 +56,8 @@ func browse(t testing.TB) *browser {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
-		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
-		"--hide-scrollbars", "--user-data-dir="+t.TempDir(), "--remote-debugging-pipe")
+		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+		"--disable-extensions", "--hide-scrollbars", "--user-data-dir="+t.TempDir(), "--remote-debugging-pipe")
 	cmd.ExtraFiles = []*os.File{theirs, theirsToo}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -154,7 +154,8 @@ func (b *browser) open(test testing.TB, width, height int) *tab {
 	for _, domain := range []string{"Page", "Runtime", "Log"} {
 		t.do(domain+".enable", nil, nil)
 	}
-	t.do("Emulation.setDeviceMetricsOverride", params{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}, nil)
+	t.do("Emulation.setDeviceMetricsOverride",
+		params{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}, nil)
 	return t
 }
 

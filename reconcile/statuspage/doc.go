@@ -18,8 +18,8 @@
 //
 // # JSON
 //
-// A list is a [Report], of all loops that q and state leave, not of one page; one loop is a [Loop]. Times are as in RFC 3339,
-// durations are seconds, revisions are as source.Revision prints them. Fields without a value are left out.
+// A list is a [Report], of all loops that q and state leave, not of one page; one loop is a [Loop]. Times are as in RFC
+// 3339, durations are seconds, revisions are as source.Revision prints them. Fields without a value are left out.
 //
 // # In the browser
 //

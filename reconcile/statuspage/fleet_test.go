@@ -22,14 +22,15 @@ func revision(name string, n int) source.Revision {
 // ready is a loop of four objects that has nothing to do.
 func ready(name string, now time.Time) reconcile.Status {
 	at := revision("main", 1)
-	return reconcile.Status{Name: name, Source: origin, State: reconcile.StateReady, Since: now.Add(-3 * time.Hour), Ready: true,
-		Wanted: at, Attempted: at, Applied: at, Healthy: at, Fetched: now.Add(-20 * time.Second), AppliedAt: now.Add(-3 * time.Hour),
+	long := now.Add(-3 * time.Hour)
+	return reconcile.Status{Name: name, Source: origin, State: reconcile.StateReady, Since: long, Ready: true,
+		Wanted: at, Attempted: at, Applied: at, Healthy: at, Fetched: now.Add(-20 * time.Second), AppliedAt: long,
 		Next: now.Add(40 * time.Second), Objects: 4, Digest: digest.FromString(name), Interval: time.Minute,
 		History: []reconcile.Outcome{
-			{Revision: at, Objects: 4, Cause: reconcile.CauseNew, Time: now.Add(-3 * time.Hour), Last: now.Add(-time.Hour), Repeats: 2,
+			{Revision: at, Objects: 4, Cause: reconcile.CauseNew, Time: long, Last: now.Add(-time.Hour), Repeats: 2,
 				Counts: map[apply.Action]int{apply.Unchanged: 4}, Health: reconcile.HealthOK,
 				Took: reconcile.Durations{Fetch: 90 * time.Millisecond, Apply: 12 * time.Millisecond}},
-			{Revision: at, Objects: 4, Cause: reconcile.CauseNew, Time: now.Add(-3 * time.Hour), Last: now.Add(-3 * time.Hour),
+			{Revision: at, Objects: 4, Cause: reconcile.CauseNew, Time: long, Last: long,
 				Counts: map[apply.Action]int{apply.Created: 1, apply.Configured: 1, apply.Unchanged: 2}, Health: reconcile.HealthOK,
 				Changes: []apply.Change{{Ref: deployment(name), Action: apply.Configured},
 					{Ref: apply.Ref{Version: "v1", Kind: "ConfigMap", Namespace: "shop", Name: name}, Action: apply.Created}},
@@ -48,13 +49,14 @@ func failing(name string, now time.Time) reconcile.Status {
 	newer := revision("main", 2)
 	err := errors.Join(
 		fmt.Errorf("patching %s: Deployment.apps %q is invalid: spec.selector: field is immutable", deployment(name), name),
-		errors.New(`patching Service shop/`+name+`: admission webhook "policy.example.com" denied the request: port 22 is not allowed`))
+		fmt.Errorf("patching Service shop/%s: admission webhook %q denied the request: port 22 is not allowed", name, "policy"))
 	s.State, s.Since, s.Ready, s.Reason = reconcile.StateFailing, now.Add(-4*time.Minute), false, reconcile.ReasonApply
 	s.Wanted, s.Attempted, s.Err, s.Stage, s.Failures = newer, newer, err, reconcile.Applying, 5
-	s.History = append([]reconcile.Outcome{{Revision: newer, Objects: 4, Cause: reconcile.CauseRetry, Time: now.Add(-4 * time.Minute),
-		Last: now.Add(-30 * time.Second), Repeats: 4, Stage: reconcile.Applying, Err: err,
+	change := apply.Change{Ref: deployment(name), Action: apply.Failed, Err: errors.New("spec.selector: field is immutable")}
+	s.History = append([]reconcile.Outcome{{Revision: newer, Objects: 4, Cause: reconcile.CauseRetry,
+		Time: s.Since, Last: now.Add(-30 * time.Second), Repeats: 4, Stage: reconcile.Applying, Err: err,
 		Counts:  map[apply.Action]int{apply.Failed: 2, apply.Unchanged: 2},
-		Changes: []apply.Change{{Ref: deployment(name), Action: apply.Failed, Err: errors.New("spec.selector: field is immutable")}},
+		Changes: []apply.Change{change},
 		Took:    reconcile.Durations{Fetch: 280 * time.Millisecond, Build: 40 * time.Millisecond, Apply: 900 * time.Millisecond}}},
 		s.History...)
 	return s
@@ -76,12 +78,14 @@ func fleet(n int) []reconcile.Status {
 	s.Wanted.Name, s.Attempted.Name, s.Applied.Name = "", "", ""
 	s.FetchErr = errors.New("fetching s3://manifests/search: dial tcp 10.0.3.7:9000: connect: connection refused")
 	s = add("orders", reconcile.StateBlocked, reconcile.ReasonDependency, 50*time.Second)
-	s.Wanted, s.DependsOn = revision("main", 2), []reconcile.Dependency{{Name: "postgres", SameRevision: true}, {Name: "checkout"}}
+	s.Wanted = revision("main", 2)
+	s.DependsOn = []reconcile.Dependency{{Name: "postgres", SameRevision: true}, {Name: "checkout"}}
 	s.Blocked = []string{"checkout: it is failing"}
 	s = add("catalog", reconcile.StateApplying, reconcile.ReasonProgressing, 2*time.Second)
 	s.Wanted, s.Attempted = revision("main", 2), revision("main", 2)
 	s = add("gateway", reconcile.StateWaiting, "", 25*time.Second)
-	s.Drifts, s.DriftedAt = []apply.Drift{{Ref: deployment("gateway"), What: apply.DriftChanged, Managers: []string{"kubectl-edit"}}}, now
+	drift := apply.Drift{Ref: deployment("gateway"), What: apply.DriftChanged, Managers: []string{"kubectl-edit"}}
+	s.Drifts, s.DriftedAt = []apply.Drift{drift}, now
 	add("mail", reconcile.StatePending, reconcile.ReasonNotFetched, time.Second).History = nil
 	s = add("legacy", reconcile.StateSuspended, reconcile.ReasonSuspended, 9*24*time.Hour)
 	s.Suspended, s.Next = true, time.Time{}
@@ -96,7 +100,8 @@ func fleet(n int) []reconcile.Status {
 
 // hostile is a loop whose every text wants to break the page.
 func hostile() reconcile.Status {
-	script := `</script></style><script>document.title="broken"</script><img src=x onerror="document.title='broken'">"'` + "`{{.}}"
+	script := `</script></style><script>document.title="broken"</script>` +
+		`<img src=x onerror="document.title='broken'">"'` + "`{{.}}"
 	bidi := "\u202e\u2066reversed\u200b\x00\x1b[31m\xff"
 	s := failing(script+bidi+strings.Repeat("w", 5000), time.Now())
 	s.Source = "javascript:" + script
@@ -104,7 +109,8 @@ func hostile() reconcile.Status {
 	s.Reason = reconcile.Reason(script)
 	s.Wanted.Name = script
 	s.DependsOn = []reconcile.Dependency{{Name: script}}
-	s.Drifts = []apply.Drift{{Ref: apply.Ref{Kind: "Secret", Name: script}, What: apply.DriftChanged, Managers: []string{script + bidi}}}
+	secret := apply.Ref{Version: "v1", Kind: "Secret", Name: script}
+	s.Drifts = []apply.Drift{{Ref: secret, What: apply.DriftChanged, Managers: []string{script + bidi}}}
 	s.History[0].Err, s.History[0].Changes[0].Err = s.Err, s.Err
 	return s
 }

@@ -62,8 +62,8 @@ func New(loops Lister, opts Options) *Handler {
 		loops:    loops,
 		opts:     opts,
 		template: template.Must(template.New("page").Funcs(functions()).Parse(pageHTML)),
-		policy: "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; connect-src 'self'; img-src data:; " +
-			"style-src " + fingerprint(pageCSS) + "; script-src " + fingerprint(pageJS),
+		policy: "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; connect-src 'self'; " +
+			"img-src data:; style-src " + fingerprint(pageCSS) + "; script-src " + fingerprint(pageJS),
 	}
 }
 
@@ -125,8 +125,8 @@ func (h *Handler) writeJSON(w io.Writer, q query, all []reconcile.Status) (int, 
 }
 
 func (h *Handler) writeHTML(w io.Writer, q query, all []reconcile.Status) (int, error) {
-	frame := frame{Title: h.opts.Title, CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Refresh: max(h.opts.Refresh, 0).Seconds(),
-		Now: time.Now(), Query: q, Total: len(all)}
+	frame := frame{Title: h.opts.Title, CSS: template.CSS(pageCSS), JS: template.JS(pageJS),
+		Refresh: max(h.opts.Refresh, 0).Seconds(), Now: time.Now(), Query: q, Total: len(all)}
 	if q.Loop == "" {
 		return http.StatusOK, h.template.ExecuteTemplate(w, "list", newListView(frame, all, h.opts.PageSize))
 	}
@@ -146,8 +146,8 @@ func find(all []reconcile.Status, name string) (reconcile.Status, bool) {
 	return reconcile.Status{}, false
 }
 
-// wantsJSON tells whether JSON is asked for: by name, or since it is accepted and comes before HTML. Weights are not read: who
-// gives them lists what they want most first.
+// wantsJSON tells whether JSON is asked for: by name, or since it is accepted and comes before HTML. Weights are not read:
+// those who give them name first what they want most.
 func wantsJSON(r *http.Request) bool {
 	if format := r.URL.Query().Get("format"); format != "" {
 		return format == "json"

@@ -26,7 +26,7 @@ func ask(t testing.TB, loops []reconcile.Status, method, query string, headers .
 		request.Header.Set(headers[i], headers[i+1])
 	}
 	answer := httptest.NewRecorder()
-	statuspage.New(statuspage.ListerFunc(func() []reconcile.Status { return loops }), statuspage.Options{}).ServeHTTP(answer, request)
+	statuspage.New(statuspage.ListerFunc(these(loops)), statuspage.Options{}).ServeHTTP(answer, request)
 	return answer
 }
 
@@ -139,7 +139,8 @@ func TestFilterAndOrder(t *testing.T) {
 		t.Errorf("by took: %s", got)
 	}
 	told := report(t, loops, "?state=failing&q=checkout")
-	if want := map[string]int{"failing": 1, "blocked": 1}; told.Total != 9 || told.Matched != 1 || !reflect.DeepEqual(told.States, want) {
+	states := map[string]int{"failing": 1, "blocked": 1}
+	if told.Total != 9 || told.Matched != 1 || !reflect.DeepEqual(told.States, states) {
 		t.Errorf("%d of %d, %v", told.Matched, told.Total, told.States)
 	}
 }
@@ -189,7 +190,8 @@ func TestJSONOfALoop(t *testing.T) {
 		s := failing("checkout", time.Now())
 		s.StoreErr, s.WatchErr, s.FetchErr = errors.New("store"), errors.New("watch"), errors.New("fetch")
 		s.Suspended, s.Pinned = true, revision("main", 3)
-		s.DependsOn, s.Blocked = []reconcile.Dependency{{Name: "postgres", SameRevision: true}}, []string{"postgres: it is applying"}
+		s.DependsOn = []reconcile.Dependency{{Name: "postgres", SameRevision: true}}
+		s.Blocked = []string{"postgres: it is applying"}
 		s.Drifts, s.DriftedAt, s.Ready = fleet(5)[4].Drifts, time.Now(), true
 		body := ask(t, []reconcile.Status{s}, http.MethodGet, "?loop=checkout&format=json").Body.Bytes()
 		var fields map[string]any
@@ -206,7 +208,8 @@ func TestJSONOfALoop(t *testing.T) {
 		if want := s.Err.Error(); told.Error != want || told.Stage != "applying" || told.Failures != 5 {
 			t.Errorf("%q at %q, %d failures", told.Error, told.Stage, told.Failures)
 		}
-		if told.Wanted != s.Wanted || told.Applied != s.Applied || told.Pinned != s.Pinned || !told.Since.Equal(s.Since) || told.Interval != 60 {
+		if told.Wanted != s.Wanted || told.Applied != s.Applied || told.Pinned != s.Pinned || !told.Since.Equal(s.Since) ||
+			told.Interval != 60 {
 			t.Errorf("%+v", told)
 		}
 		o := told.History[2]
@@ -227,7 +230,8 @@ func TestUnknownLoopIsNotFound(t *testing.T) {
 	if answer := ask(t, fleet(3), http.MethodGet, "?loop=none"); answer.Code != http.StatusNotFound {
 		t.Errorf("as a page: %d", answer.Code)
 	}
-	if answer := ask(t, fleet(3), http.MethodGet, "?loop=none&format=json"); answer.Code != http.StatusNotFound || !json.Valid(answer.Body.Bytes()) {
+	answer := ask(t, fleet(3), http.MethodGet, "?loop=none&format=json")
+	if answer.Code != http.StatusNotFound || !json.Valid(answer.Body.Bytes()) {
 		t.Errorf("as JSON: %d %s", answer.Code, answer.Body)
 	}
 }

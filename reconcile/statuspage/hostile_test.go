@@ -45,12 +45,13 @@ func wellFormed(t *testing.T, page string) {
 func TestHostileTextsAreShownAsTheyAre(t *testing.T) {
 	evil := hostile()
 	loops := append(fleet(8), evil)
-	for _, query := range []string{"", "?loop=" + url.QueryEscape(evil.Name), "?loop=" + url.QueryEscape(evil.Name+"2"),
-		"?q=" + url.QueryEscape(evil.Name), "?state=" + url.QueryEscape(evil.Name), "?sort=" + url.QueryEscape(evil.Name), "?page=-7"} {
+	escaped := url.QueryEscape(evil.Name)
+	for _, query := range []string{"", "?loop=" + escaped, "?loop=2" + escaped, "?q=" + escaped, "?state=" + escaped,
+		"?sort=" + escaped, "?page=-7"} {
 		wellFormed(t, ask(t, loops, http.MethodGet, query).Body.String())
 	}
-	if got := names(report(t, loops, "?q="+url.QueryEscape(`\u202e\u2066reversed`))); got != names(report(t, loops, "?state=failing&q=reversed")) {
-		t.Errorf("what is copied from the page finds %.20q", got)
+	if told := report(t, loops, "?q="+url.QueryEscape(`\u202e\u2066reversed`)); told.Matched != 1 {
+		t.Errorf("what is copied from the page finds %d", told.Matched)
 	}
 	// What is escaped is still all there, and the link leads to this very loop.
 	page := ask(t, loops, http.MethodGet, "?q=reversed").Body.String()
@@ -65,7 +66,8 @@ func TestHostileTextsAreShownAsTheyAre(t *testing.T) {
 	if answer.Code != http.StatusOK {
 		t.Errorf("the link leads to %d", answer.Code)
 	}
-	if !strings.Contains(answer.Body.String(), strings.Repeat("w", 5000)) || !strings.Contains(answer.Body.String(), strings.Repeat("e", 6000)) {
+	body := answer.Body.String()
+	if !strings.Contains(body, strings.Repeat("w", 5000)) || !strings.Contains(body, strings.Repeat("e", 6000)) {
 		t.Error("the loop's own page does not have all of its name and error")
 	}
 }
@@ -83,12 +85,13 @@ func TestCredentialsAreMasked(t *testing.T) {
 		"https://git.example.com/a@b and mail to ops@example.com": "https://git.example.com/a@b and mail to ops@example.com",
 	} {
 		s := ready("it", time.Now())
-		s.Source, s.Err, s.FetchErr, s.StoreErr, s.WatchErr = text, errors.New(text), errors.New(text), errors.New(text), errors.New(text)
-		s.Blocked = []string{text}
-		s.History[0].Err = s.Err
-		s.History[1].Changes = []apply.Change{{Err: s.Err}}
+		err := errors.New(text)
+		s.Source, s.Err, s.FetchErr, s.StoreErr, s.WatchErr, s.Blocked = text, err, err, err, err, []string{text}
+		s.History[0].Err = err
+		s.History[1].Changes = []apply.Change{{Err: err}}
 		var told statuspage.Loop
-		if err := json.Unmarshal(ask(t, []reconcile.Status{s}, http.MethodGet, "?loop=it&format=json").Body.Bytes(), &told); err != nil {
+		answer := ask(t, []reconcile.Status{s}, http.MethodGet, "?loop=it&format=json")
+		if err := json.Unmarshal(answer.Body.Bytes(), &told); err != nil {
 			t.Fatal(err)
 		}
 		for _, got := range []string{told.Source, told.Error, told.FetchError, told.StoreError, told.WatchError, told.Blocked[0],

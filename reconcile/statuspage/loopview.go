@@ -64,7 +64,8 @@ func (d Durations) Parts(longest float64) []part {
 
 // CountsText is what became of the objects: "1 created, 3 unchanged".
 func (o Outcome) CountsText() string {
-	order := []apply.Action{apply.Created, apply.Configured, apply.Replaced, apply.Pruned, apply.Deleted, apply.Failed, apply.Skipped}
+	order := []apply.Action{apply.Failed, apply.Created, apply.Configured, apply.Replaced, apply.Pruned, apply.Deleted,
+		apply.Skipped}
 	rank := func(action string) int {
 		if i := slices.Index(order, apply.Action(action)); i >= 0 {
 			return i

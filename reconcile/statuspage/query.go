@@ -106,7 +106,8 @@ func (q query) JSON() string {
 // Sorting is the field sort of a form.
 func (q query) Sorting() string { return q.sorting() }
 
-// match returns the statuses that the query leaves, in its order, and how many of those that its text leaves are in which state.
+// match returns the statuses that the query leaves, in its order, and how many of those that its text leaves are in which
+// state.
 func (q query) match(all []reconcile.Status) ([]reconcile.Status, map[reconcile.State]int) {
 	states := make(map[reconcile.State]int)
 	words := strings.Fields(strings.ToLower(q.Text))
@@ -131,8 +132,8 @@ func (q query) match(all []reconcile.Status) ([]reconcile.Status, map[reconcile.
 	return matched, states
 }
 
-// has tells whether each of the words, which are in lower case, is somewhere in what the list shows of a loop, as it shows it:
-// what is masked is not found either.
+// has tells whether each of the words, which are in lower case, is somewhere in what the list shows of a loop, as it shows
+// it: what is masked is not found either.
 func has(s reconcile.Status, words []string) bool {
 	if len(words) == 0 {
 		return true

@@ -13,7 +13,7 @@ type Report struct {
 	Time    time.Time      `json:"time"`    // of the report
 	Total   int            `json:"total"`   // loops that there are
 	Matched int            `json:"matched"` // loops that the query leaves: those that follow
-	States  map[string]int `json:"states"`  // how many of the matched ones, were it not for the query's state, are in which state
+	States  map[string]int `json:"states"`  // how many are in which state, of those that the query leaves but for its state
 	Loops   []Loop         `json:"loops"`
 }
 
@@ -112,8 +112,9 @@ func newReport(q query, all []reconcile.Status) Report {
 }
 
 func newLoop(s reconcile.Status) Loop {
-	l := Loop{Name: s.Name, Source: masked(s.Source), State: string(s.State), Since: s.Since, Ready: s.Ready, Suspended: s.Suspended,
-		Wanted: s.Wanted, Attempted: s.Attempted, Applied: s.Applied, Pinned: s.Pinned, Healthy: s.Healthy, Reason: string(s.Reason),
+	l := Loop{Name: s.Name, Source: masked(s.Source), State: string(s.State), Since: s.Since, Ready: s.Ready,
+		Suspended: s.Suspended, Wanted: s.Wanted, Attempted: s.Attempted, Applied: s.Applied, Pinned: s.Pinned,
+		Healthy: s.Healthy, Reason: string(s.Reason),
 		Error: textOf(s.Err), Stage: string(s.Stage), FetchError: textOf(s.FetchErr), StoreError: textOf(s.StoreErr),
 		WatchError: textOf(s.WatchErr), Failures: s.Failures, Fetched: s.Fetched, AppliedAt: s.AppliedAt, Next: s.Next,
 		Interval: s.Interval.Seconds(), Objects: s.Objects, Digest: s.Digest.String(), DriftedAt: s.DriftedAt}
@@ -133,8 +134,9 @@ func newLoop(s reconcile.Status) Loop {
 }
 
 func newOutcome(o reconcile.Outcome) Outcome {
-	told := Outcome{Revision: o.Revision, Digest: o.Digest.String(), Objects: o.Objects, Cause: string(o.Cause), Time: o.Time, Last: o.Last,
-		Repeats: o.Repeats, Counts: make(map[string]int), Health: string(o.Health), Stage: string(o.Stage), Error: textOf(o.Err),
+	told := Outcome{Revision: o.Revision, Digest: o.Digest.String(), Objects: o.Objects, Cause: string(o.Cause),
+		Time: o.Time, Last: o.Last, Repeats: o.Repeats, Counts: make(map[string]int), Health: string(o.Health),
+		Stage: string(o.Stage), Error: textOf(o.Err),
 		Took: Durations{o.Took.Fetch.Seconds(), o.Took.Build.Seconds(), o.Took.Apply.Seconds(), o.Took.Wait.Seconds()}}
 	for action, n := range o.Counts {
 		told.Counts[string(action)] = n
