@@ -59,6 +59,9 @@ func browserLayout(t *testing.T, b *browser) {
 			if wide := eval[int](tab, "document.documentElement.scrollWidth"); wide > width {
 				t.Errorf("%.40s is %d wide in a window of %d", query, wide, width)
 			}
+			for _, wrong := range eval[[]string](tab, identities) {
+				t.Errorf("%.40s: %s", query, wrong)
+			}
 			if title := eval[string](tab, "document.title"); title == "broken" {
 				t.Errorf("%.40s ran a name as a script", query)
 			}
@@ -74,6 +77,17 @@ func browserLayout(t *testing.T, b *browser) {
 		}
 	}
 }
+
+// identities are ids that two elements have, and references to ids that none has.
+const identities = `(() => {
+	const seen = new Set(), wrong = [];
+	for (const e of document.querySelectorAll("[id]")) seen.has(e.id) ? wrong.push("two are " + e.id) : seen.add(e.id);
+	for (const e of document.querySelectorAll("[aria-labelledby], label[for], a[href^='#']")) {
+		const id = e.getAttribute("aria-labelledby") || e.htmlFor || e.hash.slice(1);
+		if (!seen.has(id)) wrong.push("none is " + id);
+	}
+	return wrong;
+})()`
 
 // listed are the names that the list shows.
 func listed(tab *tab) string {

@@ -23,7 +23,7 @@ func revision(name string, n int) source.Revision {
 func ready(name string, now time.Time) reconcile.Status {
 	at := revision("main", 1)
 	long := now.Add(-3 * time.Hour)
-	return reconcile.Status{Name: name, Source: origin, State: reconcile.StateReady, Since: long, Ready: true,
+	s := reconcile.Status{Name: name, Source: origin, State: reconcile.StateReady, Since: long, Ready: true,
 		Wanted: at, Attempted: at, Applied: at, Healthy: at, Fetched: now.Add(-20 * time.Second), AppliedAt: long,
 		Next: now.Add(40 * time.Second), Objects: 4, Digest: digest.FromString(name), Interval: time.Minute,
 		History: []reconcile.Outcome{
@@ -37,6 +37,13 @@ func ready(name string, now time.Time) reconcile.Status {
 				Took: reconcile.Durations{Fetch: 310 * time.Millisecond, Build: 42 * time.Millisecond, Apply: 180 * time.Millisecond,
 					Wait: 6200 * time.Millisecond}},
 		}}
+	for i := range int(s.Digest.Encoded()[0]) % 9 { // what was before, of some more than of others
+		before := s.History[(i+int(s.Digest.Encoded()[i+1]))%2]
+		before.Revision, before.Time, before.Last = revision("main", -i), long.Add(-time.Duration(i)*time.Hour), time.Time{}
+		before.Repeats = 0
+		s.History = append(s.History, before)
+	}
+	return s
 }
 
 func deployment(name string) apply.Ref {

@@ -109,33 +109,36 @@ func segments(chips []chip) []segment {
 	return all
 }
 
-// A problem is an error, and what it is of.
-type problem struct{ Of, Text string }
+// A problem is an error, and what it is of. One that is Mild leaves what is applied in force.
+type problem struct {
+	Of, Text string
+	Mild     bool
+}
 
 // Problems are the loop's errors, those that stop it first.
 func (l Loop) Problems() []problem {
 	var all []problem
-	add := func(of, text string) {
+	add := func(of, text string, mild bool) {
 		if text != "" {
-			all = append(all, problem{of, text})
+			all = append(all, problem{of, text, mild})
 		}
 	}
 	stage := l.Stage
 	if stage == "" {
 		stage = "round"
 	}
-	add(stage, l.Error)
+	add(stage, l.Error, false)
 	if l.FetchError != l.Error {
-		add(string(reconcile.Fetching), l.FetchError)
+		add(string(reconcile.Fetching), l.FetchError, false)
 	}
-	add("waiting for other loops", strings.Join(l.Blocked, "\n"))
-	add("watching for drift", l.WatchError)
-	add("keeping in the store", l.StoreError)
+	add("waiting for other loops", strings.Join(l.Blocked, "\n"), true)
+	add("watching for drift", l.WatchError, true)
+	add("keeping in the store", l.StoreError, true)
 	return all
 }
 
 // Problem is why the round failed.
-func (o Outcome) Problem() problem { return problem{o.Stage, o.Error} }
+func (o Outcome) Problem() problem { return problem{Of: o.Stage, Text: o.Error} }
 
 // Long tells whether a list shows the problem only on demand.
 func (p problem) Long() bool { return len(p.Text) > 240 || strings.Contains(p.Text, "\n") }
