@@ -1,13 +1,9 @@
 package statuspage_test
 
 import (
-	"encoding/base64"
-	"flag"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -17,8 +13,6 @@ import (
 	"github.com/gitopskit/gitopskit/reconcile"
 	"github.com/gitopskit/gitopskit/reconcile/statuspage"
 )
-
-var pictures = flag.String("pictures", "", "the folder to which pictures of the page are written")
 
 // serve returns the address of a page of these loops, in a mux beside other things.
 func serve(t testing.TB, loops func() []reconcile.Status, opts statuspage.Options) string {
@@ -59,6 +53,9 @@ func browserLayout(t *testing.T, b *browser) {
 			if wide := eval[int](tab, "document.documentElement.scrollWidth"); wide > width {
 				t.Errorf("%.40s is %d wide in a window of %d", query, wide, width)
 			}
+			if wide := eval[[]int](tab, tables); len(wide) > 0 {
+				t.Errorf("%.40s in a window of %d: tables are wider than what is to be seen of them, by %d", query, width, wide)
+			}
 			for _, wrong := range eval[[]string](tab, identities) {
 				t.Errorf("%.40s: %s", query, wrong)
 			}
@@ -77,6 +74,9 @@ func browserLayout(t *testing.T, b *browser) {
 		}
 	}
 }
+
+// tables are by how much those that do not fit do not.
+const tables = `[...document.querySelectorAll(".scroll")].map(e => e.scrollWidth - e.clientWidth).filter(n => n > 0)`
 
 // identities are ids that two elements have, and references to ids that none has.
 const identities = `(() => {
@@ -142,11 +142,11 @@ func (t *tab) focus(selector string) {
 // follow presses Enter on a link and waits for where it leads.
 func (t *tab) follow(selector string) {
 	t.t.Helper()
-	t.until("document.readyState === 'complete' && document.querySelector(" + quote(selector) + ")")
+	t.until("document.querySelector(" + quote(selector) + ")")
 	address := eval[string](t, "document.querySelector("+quote(selector)+").href")
 	t.focus(selector)
 	t.press("Enter", false)
-	t.until("document.readyState === 'complete' && location.href === " + quote(address))
+	t.until("location.href === " + quote(address))
 }
 
 // where tells what has the focus, in a word or two.
@@ -279,7 +279,6 @@ func browserRefresh(t *testing.T, b *browser) {
 	tab.focus("#pause")
 	tab.press(" ", false)
 	tab.until("document.getElementById('pause').getAttribute('aria-pressed') === 'true'")
-	eval[bool](tab, "new Promise(r => setTimeout(r, 200)).then(() => true)") // for an answer under way
 	healed.Store(true)
 	eval[bool](tab, "new Promise(r => setTimeout(r, 400)).then(() => true)")
 	if !strings.Contains(eval[string](tab, "document.querySelector('.chips').textContent"), "unreachable") {
@@ -301,41 +300,5 @@ func browserNoAnswer(t *testing.T, b *browser) {
 	tab.until("document.getElementById('pulse').textContent === 'No answer since then.'")
 	if got := listed(tab); got != "checkout search orders" {
 		t.Errorf("the list is %q", got)
-	}
-}
-
-func browserPictures(t *testing.T, b *browser) {
-	evil := hostile()
-	address := serve(t, these(append(fleet(1000), evil)), statuspage.Options{Title: "fleet"})
-	clean := serve(t, these(fleet(1000)), statuspage.Options{Title: "fleet"})
-	for name, shot := range map[string]struct {
-		address       string
-		width, height int
-	}{
-		"list":         {clean, 1280, 900},
-		"narrow":       {clean, 390, 844},
-		"loop":         {clean + "?loop=checkout", 1280, 1100},
-		"narrowloop":   {clean + "?loop=checkout", 390, 1900},
-		"orders":       {clean + "?loop=orders", 1280, 900},
-		"last":         {clean + "?page=10", 1280, 6400},
-		"empty":        {clean + "?q=nothing", 1280, 500},
-		"missing":      {clean + "?loop=nothing", 1280, 500},
-		"hostile":      {address, 1280, 900},
-		"hostile-loop": {address + "?loop=" + url.QueryEscape(evil.Name), 1280, 2400},
-	} {
-		for _, scheme := range []string{"light", "dark"} {
-			tab := b.open(t, shot.width, shot.height)
-			tab.scheme(scheme)
-			tab.visit(shot.address)
-			var picture struct{ Data string }
-			tab.do("Page.captureScreenshot", params{"format": "png"}, &picture)
-			data, err := base64.StdEncoding.DecodeString(picture.Data)
-			if err == nil {
-				err = os.WriteFile(filepath.Join(*pictures, name+"-"+scheme+".png"), data, 0o644)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
 	}
 }

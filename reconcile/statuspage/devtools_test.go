@@ -55,9 +55,13 @@ func browse(t testing.TB) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
+	profile, err := os.MkdirTemp("", "statuspage")
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--disable-extensions", "--hide-scrollbars", "--user-data-dir="+t.TempDir(), "--remote-debugging-pipe")
+		"--disable-extensions", "--hide-scrollbars", "--user-data-dir="+profile, "--remote-debugging-pipe")
 	cmd.ExtraFiles = []*os.File{theirs, theirsToo}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -75,6 +79,12 @@ func browse(t testing.TB) *browser {
 		<-done
 		to.Close()
 		from.Close()
+		for range 100 { // processes of the browser's own may write for a little longer
+			if os.RemoveAll(profile) == nil {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
 	})
 	return b
 }
@@ -186,7 +196,7 @@ func (t *tab) do(method string, p params, result any) {
 func (t *tab) visit(address string) {
 	t.t.Helper()
 	t.do("Page.navigate", params{"url": address}, nil)
-	t.until("document.readyState === 'complete' && location.href === " + quote(address))
+	t.until("location.href === " + quote(address))
 }
 
 // eval returns what an expression of the page's is, which is awaited.
@@ -203,16 +213,16 @@ func eval[T any](t *tab, expression string) T {
 	return told.Result.Value
 }
 
-// until waits for the page to become so. It asks again and again, for the page may be a new one meanwhile.
+// until waits for a page that is there in full to be so. It asks again and again, for it may be a new one meanwhile.
 func (t *tab) until(condition string) {
 	t.t.Helper()
-	for range 500 {
-		if eval[bool](t, "!!("+condition+")") {
+	for range 1500 {
+		if eval[bool](t, "document.readyState === 'complete' && !!("+condition+")") {
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.t.Fatalf("the page has not become %s:\n%.2000s", condition, eval[string](t, "document.documentElement.outerHTML"))
+	t.t.Fatalf("the page has not become %s:\n%.2000s", condition, eval[string](t, "document.body.outerHTML"))
 }
 
 // press presses a key, which is called so in KeyboardEvent.key.

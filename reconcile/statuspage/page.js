@@ -34,7 +34,7 @@
   }
 
   // The address has no user and password, which fetch would refuse.
-  async function load() {
+  async function load(byItself) {
     running?.abort();
     const mine = running = new AbortController();
     try {
@@ -44,7 +44,7 @@
       if (!kind.startsWith("text/html") || answer.status !== 200 && answer.status !== 404) throw new Error(answer.status);
       const next = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (!next.getElementById("live")) throw new Error("no page");
-      if (mine === running) swap(next);
+      if (mine === running && !(byItself && busy())) swap(next);
     } catch (e) {
       if (e.name !== "AbortError") say("pulse", "No answer since then.");
     }
@@ -56,9 +56,14 @@
     if (place && place.textContent !== text) place.textContent = text;
   }
 
-  const busy = () => paused || document.hidden || !getSelection().isCollapsed;
+  // A key or a button that is down is on an element that has to be there when it goes up.
+  let held = false;
+  for (const name of ["pointerdown", "keydown"]) addEventListener(name, () => { held = true; }, true);
+  for (const name of ["pointerup", "pointercancel", "keyup", "blur"]) addEventListener(name, () => { held = false; });
+
+  const busy = () => paused || held || document.hidden || !getSelection().isCollapsed;
   async function tick() {
-    if (!busy()) await load();
+    if (!busy()) await load(true);
     clearTimeout(timer);
     timer = setTimeout(tick, every);
   }
