@@ -24,9 +24,10 @@
 // # When
 //
 // The source is fetched an Interval after it was fetched last, a little earlier or later by Jitter so that many spread out,
-// and at once on [Loop.Trigger] and [Group.TriggerSource]. What fails is tried again after a delay that doubles from
-// RetryMin to RetryMax; an origin that asks to be left alone for longer is. Each stage has a timeout. While a loop is
-// suspended no round starts. [Loop.Once] runs a single round, for a CI tool.
+// and at once on [Loop.Trigger] and [Group.TriggerSource], which is what package webhook, beside this one, is for: it takes
+// the messages of Git hosts and object stores. What fails is tried again after a delay that doubles from RetryMin to
+// RetryMax; an origin that asks to be left alone for longer is. Each stage has a timeout. While a loop is suspended no
+// round starts. [Loop.Once] runs a single round, for a CI tool.
 //
 // # What is wanted, tried and applied
 //
