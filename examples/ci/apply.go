@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/gitopskit/gitopskit/apply"
 	"github.com/gitopskit/gitopskit/artifact"
@@ -20,44 +21,53 @@ func applyOrigin(ctx context.Context, o *options) (err error) {
 		return err
 	}
 	defer snapshot.Close()
+	objects, err := o.build(ctx, snapshot)
+	if err != nil {
+		return err
+	}
 	revision := snapshot.Revision.String()
 	if o.store == "" {
-		return o.applyTree(ctx, snapshot, revision)
+		return o.applyObjects(ctx, objects, revision)
 	}
 	store, err := artifact.Dir(o.store, artifact.DirOptions{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	// It is in the store before it is on the cluster, and gets its name once it is there.
-	packed, err := artifact.PackTo(ctx, store, snapshot, artifact.PackOptions{})
+	built, err := manifests(objects)
 	if err != nil {
 		return err
 	}
-	if err := o.applyTree(ctx, snapshot, revision); err != nil {
+	packed, err := artifact.PackTo(ctx, store, built, artifact.PackOptions{})
+	if err != nil {
 		return err
 	}
-	return o.remember(ctx, store, artifact.Tagged{Digest: packed.Digest, Revision: revision})
+	return o.applyKept(ctx, store, objects, artifact.Tagged{Digest: packed.Digest, Revision: revision})
 }
 
-// remember notes what the set is now, and lets go of what nobody goes back to.
-func (o *options) remember(ctx context.Context, store *artifact.DirStore, now artifact.Tagged) error {
-	if err := store.Tag(ctx, o.storeName(), now.Digest, now.Revision); err != nil {
+// applyKept applies objects that the store has. They are noted as tried before, and as good once they are applied and,
+// where that is asked for, healthy: so rollback knows whether there is something to undo.
+func (o *options) applyKept(
+	ctx context.Context, store *artifact.DirStore, objects []*unstructured.Unstructured, t artifact.Tagged,
+) error {
+	if err := store.Tag(ctx, o.tried(), t.Digest, t.Revision); err != nil {
+		return err
+	}
+	if err := o.applyObjects(ctx, objects, t.Revision); err != nil {
+		return err
+	}
+	if err := store.Tag(ctx, o.good(), t.Digest, t.Revision); err != nil {
 		return err
 	}
 	_, err := store.GC(ctx, artifact.Keep{History: 10})
 	return err
 }
 
-// storeName is what the set is called in a store that several sets share.
-func (o *options) storeName() string { return o.namespace + "/" + o.set }
+// good and tried are names in a store that several sets may share.
+func (o *options) good() string  { return "good/" + o.namespace + "/" + o.set }
+func (o *options) tried() string { return "tried/" + o.namespace + "/" + o.set }
 
-// applyTree builds a tree and applies it.
-func (o *options) applyTree(ctx context.Context, tree fs.FS, revision string) error {
-	objects, err := o.build(ctx, tree)
-	if err != nil {
-		return err
-	}
+func (o *options) applyObjects(ctx context.Context, objects []*unstructured.Unstructured, revision string) error {
 	p := newProgress(o.log, len(objects))
 	applier, id, err := o.target(p)
 	if err != nil {
@@ -65,7 +75,14 @@ func (o *options) applyTree(ctx context.Context, tree fs.FS, revision string) er
 	}
 	result, err := applier.Apply(ctx, apply.Set{ID: id, Objects: objects})
 	p.end()
-	fmt.Fprintf(o.out, "applied %s to %s: %s\n", revision, id, result.Counts())
+	switch counts := result.Counts(); {
+	case err == nil:
+		fmt.Fprintf(o.out, "applied %s to %s: %s\n", revision, id, counts)
+	case counts == "":
+		fmt.Fprintf(o.out, "did not apply %s to %s\n", revision, id)
+	default:
+		fmt.Fprintf(o.out, "applied %s to %s in part: %s\n", revision, id, counts)
+	}
 	if err != nil || !o.wait {
 		return err
 	}
@@ -88,11 +105,15 @@ func (o *options) waitFor(ctx context.Context, applier *apply.Applier, id apply.
 	if err != nil {
 		return err
 	}
+	if len(report.Members) == 0 {
+		return fmt.Errorf("there is nothing of a set %s on this cluster: are -set and -namespace right?", id)
+	}
 	fmt.Fprintf(o.out, "all %d object(s) of %s are healthy\n", len(report.Members), id)
 	return nil
 }
 
-// rollback applies an earlier revision from the store. It touches no origin: the next apply brings what that says.
+// rollback applies what was good before, just as it was built then. It touches no origin: the next apply brings what that
+// says.
 func rollback(ctx context.Context, o *options) (err error) {
 	if o.store == "" {
 		return errors.New("where is what was applied before? say -store FOLDER, the one that apply had")
@@ -106,29 +127,29 @@ func rollback(ctx context.Context, o *options) (err error) {
 	if err != nil {
 		return err
 	}
-	tree, err := open(ctx, store, earlier)
+	objects, err := read(ctx, store, earlier)
 	if err != nil {
 		return err
 	}
-	if err := o.applyTree(ctx, tree, earlier.Revision); err != nil {
-		return err
-	}
-	return o.remember(ctx, store, earlier)
+	return o.applyKept(ctx, store, objects, earlier)
 }
 
-// earlier finds the revision -to in the history, or the last one that is not the current one.
+// earlier finds what to go back to: the revision -to; else the last good one, if something else was tried after it; else
+// the one before.
 func (o *options) earlier(ctx context.Context, store *artifact.DirStore) (artifact.Tagged, error) {
-	var current artifact.Tagged
+	tried, err := store.Resolve(ctx, o.tried())
+	if err != nil && !errors.Is(err, artifact.ErrNotFound) {
+		return artifact.Tagged{}, err
+	}
 	var known []string
-	for t, err := range store.History(ctx, o.storeName()) {
-		switch {
-		case err != nil:
-			return artifact.Tagged{}, err
-		case o.to != "" && t.Revision == o.to:
-			return t, nil
-		case current == artifact.Tagged{}:
-			current = t
-		case o.to == "" && t.Digest != current.Digest:
+	for t, err := range store.History(ctx, o.good()) {
+		if errors.Is(err, artifact.ErrNotFound) {
+			return t, fmt.Errorf("the store has nothing of a set %s in %s: are -set and -namespace right?", o.set, o.namespace)
+		}
+		if err != nil {
+			return t, err
+		}
+		if o.to == t.Revision || o.to == "" && t.Digest != tried.Digest {
 			return t, nil
 		}
 		known = append(known, t.Revision)
@@ -136,18 +157,5 @@ func (o *options) earlier(ctx context.Context, store *artifact.DirStore) (artifa
 	if o.to != "" {
 		return artifact.Tagged{}, fmt.Errorf("the store does not have %q; it has %q", o.to, known)
 	}
-	return artifact.Tagged{}, fmt.Errorf("the store has nothing before %q", current.Revision)
-}
-
-func open(ctx context.Context, store *artifact.DirStore, t artifact.Tagged) (fs.FS, error) {
-	described, err := store.Stat(ctx, t.Digest)
-	if err != nil {
-		return nil, err
-	}
-	packed, err := store.Open(ctx, t.Digest)
-	if err != nil {
-		return nil, err
-	}
-	defer packed.Close()
-	return artifact.Open(ctx, packed, described, artifact.UnpackOptions{})
+	return artifact.Tagged{}, fmt.Errorf("the store has nothing but %q", known)
 }

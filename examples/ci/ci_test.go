@@ -114,7 +114,7 @@ func (c client) text(t *testing.T, name string) string {
 func (p *pipeline) run(t *testing.T, args ...string) (int, string, string) {
 	t.Helper()
 	if args[0] != "diff" {
-		args = append(args, "-kubeconfig", p.kubeconfig, "-n", p.namespace, "-set", "shop")
+		args = append([]string{args[0], "-kubeconfig", p.kubeconfig, "-n", p.namespace, "-set", "shop"}, args[1:]...)
 	}
 	var out, log bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), p.program, args...)
@@ -202,7 +202,28 @@ func TestPipelinePlansAppliesAndRollsBack(t *testing.T) {
 		t.Errorf("rolled back, a says %s and b %s", a, b)
 	}
 	p.must(t, 1, []string{`does not have "v9"`}, "rollback", "-store", store, "-to", "v9")
-	p.must(t, 1, []string{"not found"}, "rollback", "-store", t.TempDir())
+	p.must(t, 1, []string{"nothing of a set shop"}, "rollback", "-store", t.TempDir())
+}
+
+func TestPipelineRollsBackWhatWasRefused(t *testing.T) {
+	p := newPipeline(t)
+	store := t.TempDir()
+	configMaps := p.client(t, "configmaps")
+	good := folder(t, map[string]string{"a.yaml": configMap("a", "${who}")})
+	bad := folder(t, map[string]string{"a.yaml": configMap("a", "broken"), "b.yaml": configMap("b", "x") + "nonsense: true\n"})
+	p.must(t, 0, nil, "apply", "-f", folder(t, map[string]string{"a.yaml": configMap("a", "older")}), "-store", store)
+	p.must(t, 0, nil, "apply", "-f", good, "-var", "who=ann", "-store", store)
+	p.must(t, 1, []string{"in part", "nonsense"}, "apply", "-f", bad, "-store", store)
+	if got := configMaps.text(t, "a"); got != `{"greeting":"broken"}` {
+		t.Fatalf("after the bad one, a says %s", got)
+	}
+	for _, want := range []string{"ann", "older", "ann"} { // back to the good one, with its variables; then to the one before it, and forward
+		p.must(t, 0, nil, "rollback", "-store", store)
+		if got := configMaps.text(t, "a"); got != `{"greeting":"`+want+`"}` {
+			t.Errorf("rolled back, a says %s, want %s", got, want)
+		}
+	}
+	p.must(t, 1, []string{"nothing of a set"}, "wait", "-set", "shopp")
 }
 
 func TestPipelineKeepsToThePruneLimit(t *testing.T) {
@@ -282,6 +303,7 @@ func TestPipelineRefusesWhatItDoesNotKnow(t *testing.T) {
 		"compare what":     {"diff", "a"},
 		"what is \"more\"": {"wait", "more"},
 		"name=value":       {"plan", "-var", "x"},
+		"-o \"yaml\"":      {"plan", "-o", "yaml"},
 		"-store":           {"rollback", "-set", "shop"},
 	} {
 		var out, log bytes.Buffer

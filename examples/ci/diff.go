@@ -24,7 +24,7 @@ type difference struct {
 // diff compares what two revisions of -git, or two folders, build to. It asks no cluster.
 func diff(ctx context.Context, o *options) error {
 	if len(o.args) != 2 {
-		return errors.New("compare what? ci diff -git URL FROM TO, with branches, tags or commits, or ci diff FOLDER FOLDER")
+		return errors.New("compare what? ci diff -git URL FROM TO, with branches, tags or commits in full, or ci diff FOLDER FOLDER; flags come first")
 	}
 	var built [2]map[string]*unstructured.Unstructured
 	for i, arg := range o.args {
@@ -153,18 +153,13 @@ func both[V any](a, b map[string]V) []string {
 }
 
 func (o *options) writeDifferences(all []difference) error {
-	switch o.output {
-	case "text":
-		for _, d := range all {
-			fmt.Fprintln(o.out, d)
-		}
-		return nil
-	case "json":
-		encoder := json.NewEncoder(o.out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(append([]difference{}, all...))
+	if o.output == "json" {
+		return writeJSON(o.out, append([]difference{}, all...))
 	}
-	return fmt.Errorf("-o %q is not known for a diff: text or json", o.output)
+	for _, d := range all {
+		fmt.Fprintln(o.out, d)
+	}
+	return nil
 }
 
 // String is a line; what manifests say is quoted as JSON, and so cannot bring any control characters.

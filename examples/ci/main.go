@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,7 +36,7 @@ var commands = map[string]command{
 	"apply":    {"makes the cluster as the manifests say, and prunes what they had before", applyOrigin},
 	"wait":     {"waits until all that the set has on the cluster is healthy", wait},
 	"diff":     {"compares what two revisions, or two folders, build to: ci diff … FROM TO", diff},
-	"rollback": {"applies what -store had before: the revision -to, or the one before the last", rollback},
+	"rollback": {"applies what was good before, as -store has it: the revision -to, or what the last apply took the place of", rollback},
 }
 
 // errChanges is no failure, and has an exit code of its own.
@@ -76,7 +77,7 @@ type options struct {
 
 // run reads the arguments and does what they say. What a person or a program asked for goes to out, progress to log.
 func run(ctx context.Context, out, log io.Writer, args []string) error {
-	if len(args) == 0 {
+	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
 		usage(log)
 		return flag.ErrHelp
 	}
@@ -92,6 +93,9 @@ func run(ctx context.Context, out, log io.Writer, args []string) error {
 	}
 	if o.args = flags.Args(); len(o.args) > 0 && args[0] != "diff" {
 		return fmt.Errorf("what is %q? see ci %s -h", o.args[0], args[0])
+	}
+	if !slices.Contains([]string{"", "text", "json", "markdown"}, o.output) || args[0] == "diff" && o.output == "markdown" {
+		return fmt.Errorf("-o %q is not known: see ci %s -h", o.output, args[0])
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("-timeout of %s is over", o.timeout))
 	defer cancel()
@@ -115,10 +119,12 @@ func (o *options) flags(name, about string) *flag.FlagSet {
 			f.StringVar(p, n, value, usage)
 		}
 	}
-	each(&o.kubeconfig, "", "`file` of the cluster", "kubeconfig")
-	each(&o.context, "", "`context` of the kubeconfig", "context")
-	each(&o.namespace, "default", "`namespace` of the inventory, and of objects that name none", "n", "namespace")
-	each(&o.set, "", "`name` of the set, and so of its inventory", "set")
+	if name != "diff" {
+		each(&o.kubeconfig, "", "`file` of the cluster", "kubeconfig")
+		each(&o.context, "", "`context` of the kubeconfig", "context")
+		each(&o.namespace, "default", "`namespace` of the inventory, and of objects that name none", "n", "namespace")
+		each(&o.set, "", "`name` of the set, and so of its inventory", "set")
+	}
 	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long all of it may take")
 	if name == "apply" || name == "rollback" {
 		f.BoolVar(&o.wait, "wait", false, "wait until all is healthy")
@@ -128,12 +134,7 @@ func (o *options) flags(name, about string) *flag.FlagSet {
 	if name == "rollback" {
 		each(&o.to, "", "`revision` to go back to, as the store has it", "to")
 	}
-	if name == "wait" {
-		return f
-	}
-	each(&o.path, ".", "`folder` in -git, in -f or in what -store has, that is built", "path")
-	f.Func("var", "`name=value` for ${name} in the manifests; may be given many times; without any, ${name} stays as it is", o.addVariable)
-	if name == "rollback" {
+	if name == "wait" || name == "rollback" {
 		return f
 	}
 	each(&o.folder, "", "`folder` with a kustomization, or with manifests", "f", "filename")
@@ -142,6 +143,8 @@ func (o *options) flags(name, about string) *flag.FlagSet {
 	each(&o.tag, "", "its `tag`", "tag")
 	each(&o.semver, "", "the `range` of versions that its tag is the highest of", "semver")
 	each(&o.commit, "", "its `commit`, in full", "commit")
+	each(&o.path, ".", "`folder` in -git, or in -f, that is built", "path")
+	f.Func("var", "`name=value` for ${name} in the manifests; may be given many times; without any, ${name} stays as it is", o.addVariable)
 	if name == "plan" || name == "diff" {
 		each(&o.output, "text", "`form`: text, markdown or json; of a diff text or json", "o", "output")
 		f.BoolVar(&o.exitCode, "exit-code", false, "end with 2 where there are changes")

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"io"
 
 	"github.com/gitopskit/gitopskit/apply"
 )
@@ -41,14 +41,16 @@ func plan(ctx context.Context, o *options) error {
 
 func (o *options) writePlan(p *apply.Plan) error {
 	switch o.output {
-	case "text":
-		return p.WriteDiff(o.out, apply.View{Color: isTerminal(o.out)})
 	case "markdown":
 		return p.WriteMarkdown(o.out, apply.View{})
 	case "json":
-		encoder := json.NewEncoder(o.out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(p)
+		return writeJSON(o.out, p)
 	}
-	return fmt.Errorf("-o %q is not known: text, markdown or json", o.output)
+	return p.WriteDiff(o.out, apply.View{Color: isTerminal(o.out)})
+}
+
+func writeJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
 }
