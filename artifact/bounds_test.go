@@ -147,3 +147,14 @@ func TestNoGoroutineOutlivesItsCall(t *testing.T) {
 	}
 	t.Errorf("%d goroutines, were %d", runtime.NumGoroutine(), before)
 }
+
+func TestLimitWithinAHeaderIsToldAsALimit(t *testing.T) {
+	for _, compression := range []artifact.Compression{artifact.None, artifact.Gzip, artifact.Zstd} {
+		data, want := pack(t, numbered(3), artifact.PackOptions{Compression: compression})
+		want.ContentSize = 0 // or it would be refused by what it says
+		for limit := int64(1); limit < 4096; limit += 73 {
+			_, err := artifact.Open(t.Context(), bytes.NewReader(data), want, artifact.UnpackOptions{Limits: artifact.Limits{MaxBytes: limit}})
+			wantError(t, err, artifact.ErrTooLarge, "")
+		}
+	}
+}

@@ -91,6 +91,10 @@ func (t *tarReader) record() ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case len(rec) < record:
+		// It is the archive that ends here, or a limit that does.
+		if _, err := t.from.take(1); err != io.EOF {
+			return nil, err
+		}
 		return nil, malformedf("archive cut within a header")
 	}
 	return rec, nil
