@@ -126,10 +126,10 @@ var suffixes = [...]struct{ suffix, mediaType string }{
 }
 
 // find returns what path is about; with an error, what of it was found. As a name may itself end as a file's does, the whole
-// of it comes first.
+// of it comes first. If there is such a name, the one without the suffix is not meant, even where the artifact is gone.
 func (h *handler) find(ctx context.Context, path string) (selection, error) {
 	found, err := h.lookup(ctx, path)
-	if !errors.Is(err, artifact.ErrNotFound) {
+	if found.name != "" || !errors.Is(err, artifact.ErrNotFound) {
 		return found, err
 	}
 	for _, s := range suffixes {
