@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -101,6 +102,8 @@ func (h *hidden) add(words ...string) {
 			h.words = append(h.words, word)
 		}
 	}
+	// Longer ones first: of a word that begins with another, the rest would be told.
+	slices.SortStableFunc(h.words, func(a, b string) int { return len(b) - len(a) })
 }
 
 // clean returns err, or one like it whose text has no secrets and is on one line. It leaves out what net/http says of
