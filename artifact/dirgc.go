@@ -102,7 +102,7 @@ func (s *DirStore) collect(ctx context.Context, keep Keep, c *Collected) (trash 
 }
 
 // remove discards an artifact unless it is in use. Without a blob, as a damaged
-// one may be, it is not.
+// one may be, or with none that is a file, it is not.
 func (s *DirStore) remove(h holding) (trash string, err error) {
 	if flock.Works {
 		release, err := s.claim(h.dir + "/" + blobName)
@@ -111,7 +111,7 @@ func (s *DirStore) remove(h holding) (trash string, err error) {
 			return "", nil
 		case err == nil:
 			defer release() // and not before the artifact has lost its name
-		case !errors.Is(err, fs.ErrNotExist):
+		case !errors.Is(err, fs.ErrNotExist) && !s.misplaced(h.dir+"/"+blobName):
 			return "", err
 		}
 	}

@@ -97,7 +97,7 @@ func (s *DirStore) load(dir string, d digest.Digest) (Descriptor, error) {
 	for range loadAttempts {
 		got, err := s.loadOnce(dir, d)
 		if !errors.Is(err, fs.ErrNotExist) {
-			return got, err
+			return got, asDamage(descName, err)
 		}
 		if _, err := s.root.Lstat(dir); err != nil {
 			return Descriptor{}, err
@@ -122,7 +122,7 @@ func (s *DirStore) loadOnce(dir string, d digest.Digest) (Descriptor, error) {
 }
 
 func (s *DirStore) loadDescriptor(dir string, d digest.Digest) (Descriptor, error) {
-	f, err := s.root.Open(dir + "/" + descName)
+	f, _, err := s.openFile(dir + "/" + descName)
 	if err != nil {
 		return Descriptor{}, err
 	}

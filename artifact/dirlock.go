@@ -101,20 +101,16 @@ func (s *DirStore) claim(path string) (release func(), err error) {
 
 // hold opens the blob at path so that it is in use until the file is closed. It
 // begins anew where the blob was collected or replaced before it had the lock.
+// What is no file is an ErrDigest.
 func (s *DirStore) hold(ctx context.Context, path string) (*os.File, os.FileInfo, error) {
 	for {
-		f, err := s.root.Open(path)
+		f, info, err := s.openFile(path)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, asDamage(path, err)
 		}
 		// Without locks there is no collecting, and so no harm.
 		_ = await(ctx, f, flock.TryShared)
 		if err := ctx.Err(); err != nil {
-			f.Close()
-			return nil, nil, err
-		}
-		info, err := f.Stat()
-		if err != nil {
 			f.Close()
 			return nil, nil, err
 		}

@@ -137,6 +137,7 @@ func (t *temp) describe(d Descriptor) error {
 
 // place moves the folder to dir. If the artifact is there already, its files are
 // replaced one by one instead: they are the same, or better if those are damaged.
+// Where something else stands there, it has to go first.
 func (t *temp) place(dir string) error {
 	unlock, err := t.store.lock(t.written.ctx)
 	if err != nil {
@@ -148,11 +149,15 @@ func (t *temp) place(dir string) error {
 	if err == nil {
 		return syncDir(root, storeDir)
 	}
-	if _, statErr := root.Lstat(dir); statErr != nil {
+	info, statErr := root.Lstat(dir)
+	if statErr != nil {
 		return err
 	}
+	if !info.IsDir() { // not even a link to a folder: it may be another artifact's
+		return errors.Join(t.store.replace(t.dir, dir), syncDir(root, storeDir))
+	}
 	for _, name := range []string{blobName, descName} {
-		if err := root.Rename(t.dir+"/"+name, dir+"/"+name); err != nil {
+		if err := t.store.replace(t.dir+"/"+name, dir+"/"+name); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,6 @@ package artifact
 import (
 	"errors"
 	"io/fs"
-	"slices"
 	"strings"
 	"time"
 
@@ -47,21 +46,28 @@ func (s *DirStore) abandoned(name string) bool {
 
 // lastWritten returns when name, or what is in it if it is a folder, was last
 // written. A long Put writes to its blob all the while, but to its folder only
-// at first.
+// at first. What is gone, or cannot be looked at now, is as young as can be.
 func (s *DirStore) lastWritten(name string) time.Time {
-	names := []string{name}
-	inside, _ := fs.ReadDir(s.root.FS(), name) // none if it is no folder, or gone
-	for _, entry := range inside {
-		names = append(names, name+"/"+entry.Name())
+	info, err := s.root.Lstat(name)
+	if err != nil {
+		return time.Now()
 	}
-	var times []time.Time
-	for _, name := range names {
-		if info, err := s.root.Lstat(name); err == nil {
-			times = append(times, info.ModTime())
+	newest := info.ModTime()
+	if !info.IsDir() {
+		return newest
+	}
+	inside, err := fs.ReadDir(s.root.FS(), name)
+	if err != nil {
+		return time.Now()
+	}
+	for _, entry := range inside {
+		info, err := s.root.Lstat(name + "/" + entry.Name())
+		if err != nil {
+			return time.Now()
+		}
+		if info.ModTime().After(newest) {
+			newest = info.ModTime()
 		}
 	}
-	if len(times) == 0 {
-		return time.Now() // gone
-	}
-	return slices.MaxFunc(times, time.Time.Compare)
+	return newest
 }

@@ -61,7 +61,7 @@ func (s *DirStore) tag(file, name string, e tagEntry) error {
 	if err := writeFile(s.root, temp, data); err != nil {
 		return errors.Join(err, s.root.RemoveAll(temp))
 	}
-	if err := s.root.Rename(temp, tagsDir+"/"+file); err != nil {
+	if err := s.replace(temp, tagsDir+"/"+file); err != nil {
 		return errors.Join(err, s.root.RemoveAll(temp))
 	}
 	return syncDir(s.root, tagsDir)
@@ -78,7 +78,12 @@ func (s *DirStore) Untag(ctx context.Context, name string) error {
 		return stored("untag", name, err)
 	}
 	defer unlock()
-	err = s.root.Remove(tagsDir + "/" + file)
+	at := tagsDir + "/" + file
+	if s.misplaced(at) {
+		err = s.root.RemoveAll(at)
+	} else {
+		err = s.root.Remove(at)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -179,7 +184,10 @@ func (s *DirStore) tagFiles(ctx context.Context) iter.Seq2[tagFile, error] {
 }
 
 func (s *DirStore) readTag(file, name string) (tagFile, error) {
-	f, err := s.root.Open(tagsDir + "/" + file)
+	f, _, err := s.openFile(tagsDir + "/" + file)
+	if errors.Is(err, errMisplaced) {
+		return tagFile{}, damagedTag(err.Error())
+	}
 	if err != nil {
 		return tagFile{}, err
 	}
