@@ -160,8 +160,8 @@ func (s *DirStore) dispensable(ctx context.Context, keep Keep) ([]holding, error
 func (s *DirStore) holdings(ctx context.Context) ([]holding, error) {
 	var all []holding
 	for d, err := range s.List(ctx) {
-		if d.Digest == "" {
-			return nil, err
+		if err != nil && !errors.Is(err, ErrDigest) {
+			return nil, err // what cannot be read now may be sound, and must not go for damage
 		}
 		h := holding{digest: d.Digest, damaged: err != nil}
 		h.dir, _ = artifactDir(d.Digest)
