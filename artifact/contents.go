@@ -3,6 +3,7 @@ package artifact
 import (
 	"archive/tar"
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,21 +63,24 @@ const (
 func ContentsOf(ctx context.Context, fsys fs.FS, opts PackOptions) (Contents, error) {
 	opts.Compression = None
 	archive, w := io.Pipe()
-	packed := make(chan error, 1)
+	l, listed := newLister(), make(chan error, 1)
 	go func() {
-		// There is one walk only, so that what is listed is what is packed.
-		_, err := Pack(ctx, w, fsys, opts)
-		w.CloseWithError(err)
-		packed <- err
+		err := l.archive(archive)
+		archive.CloseWithError(err)
+		listed <- err
 	}()
-	l := newLister()
-	err := l.archive(archive)
-	archive.CloseWithError(err)
-	if failed := <-packed; failed != nil {
-		err = asRead(failed)
-	}
+	// There is one walk only, so that what is listed is what is packed. It is not
+	// the walk that has a goroutine of its own, as fsys may panic.
+	err := func() (err error) {
+		defer func() {
+			w.CloseWithError(err)
+			err = cmp.Or(err, <-listed)
+		}()
+		_, err = Pack(ctx, w, fsys, opts)
+		return err
+	}()
 	if err != nil {
-		return nil, in("read", "", err)
+		return nil, in("read", "", asRead(err))
 	}
 	return l.contents(), nil
 }

@@ -52,8 +52,9 @@ type Collected struct {
 // decides, nobody puts or tags.
 //
 // If a tag is damaged, what it names is not known: then nothing is removed, and
-// the error is an ErrFormat that names the tag. What is returned says what was
-// removed also where there is an error.
+// the error is an ErrFormat that names the tag. Nor is anything removed if the
+// system does not let something be read. What is returned says what was removed
+// also where there is an error.
 func (s *DirStore) GC(ctx context.Context, keep Keep) (Collected, error) {
 	var c Collected
 	trash, err := s.collect(ctx, keep, &c)

@@ -153,15 +153,15 @@ func PackTo(ctx context.Context, to Putter, fsys fs.FS, opts PackOptions) (Descr
 		return Descriptor{}, err
 	}
 	r, w := io.Pipe()
-	packed := make(chan struct{})
-	go func() {
-		defer close(packed)
+	packing := newCrew(ctx, 1)
+	packing.start(func() {
+		defer w.CloseWithError(io.ErrUnexpectedEOF) // if fsys panics
 		_, err := Pack(ctx, w, fsys, opts)
 		w.CloseWithError(err)
-	}()
+	})
 	defer func() {
-		r.Close() // a Putter that has the artifact already need not read on
-		<-packed
+		r.Close()          // a Putter that has the artifact already need not read on
+		_ = packing.wait() // Put returned what there is to say
 	}()
 	if err := to.Put(ctx, r, want); err != nil {
 		return Descriptor{}, err
