@@ -74,9 +74,8 @@ func (s *DirStore) collect(ctx context.Context, keep Keep, c *Collected) (trash 
 		return nil, err
 	}
 	defer unlock()
-	if err := s.sweep(); err != nil {
-		return nil, err
-	}
+	left := s.sweep() // which is to be told, and in nobody's way
+	defer func() { err = errors.Join(err, left) }()
 	going, err := s.dispensable(ctx, keep)
 	if err != nil {
 		return nil, err
