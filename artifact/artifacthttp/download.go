@@ -35,11 +35,12 @@ type download struct {
 	size     int64     // of the whole; -1: nobody said
 	tag      string    // the first answer's entity tag, or its time, with which a part may be asked for; may be ""
 	body     io.ReadCloser
-	framed   bool  // where body ends, the server has nothing more
-	broken   error // why there is no body; nil at first
-	resumed  bool  // answers were put together
-	measured bool  // it was only measured
-	err      error // for good
+	framed   bool   // where body ends, the server has nothing more
+	broken   error  // why there is no body; nil at first
+	resumed  bool   // answers were put together
+	encoding string // for errors: what else was done to the bytes, as the last whole answer says
+	measured bool   // it was only measured
+	err      error  // for good
 }
 
 func newDownload(ctx context.Context, t *target, tries *tries, want artifact.Descriptor) *download {
@@ -103,7 +104,7 @@ func (d *download) ended(err error) error {
 	case d.n > 0 && got == d.want.Digest && (d.size < 0 || d.n == d.size):
 		return io.EOF
 	case d.n == d.size, d.framed && err == io.EOF:
-		return fmt.Errorf("%w: digest is %s, not %s", artifact.ErrDigest, got, d.want.Digest)
+		return fmt.Errorf("%w: digest is %s, not %s%s", artifact.ErrDigest, got, d.want.Digest, d.encoding)
 	case err == io.EOF:
 		// Less than there should be, or, where nobody said how much, other bytes: HTTP/1.0 knows no other sign of a cut.
 		err = fmt.Errorf("%w: the answer ends after %d bytes", io.ErrUnexpectedEOF, d.n)
@@ -167,6 +168,10 @@ func (d *download) acceptWhole(answer *http.Response) error {
 	if d.n == 0 {
 		d.size = cmp.Or(d.want.Size, -1) // whatever an answer said that gave nothing
 	}
+	d.encoding = ""
+	if encoding := answer.Header.Get("Content-Encoding"); encoding != "" {
+		d.encoding = " (Content-Encoding: " + encoding + ")"
+	}
 	if err := d.learn(answer.ContentLength); err != nil {
 		return err
 	}
@@ -214,7 +219,8 @@ func (d *download) learn(size int64) error {
 	case size < 0 || size == d.size:
 		return nil
 	case d.want.Size > 0:
-		return &permanentError{fmt.Errorf("%w: the server has %d bytes, not %d", artifact.ErrDigest, size, d.want.Size)}
+		err := fmt.Errorf("%w: the server has %d bytes, not %d%s", artifact.ErrDigest, size, d.want.Size, d.encoding)
+		return &permanentError{err}
 	case d.n > 0 && d.size >= 0, d.n > size:
 		return &permanentError{errChanged}
 	case size > d.target.client.MaxBytes:

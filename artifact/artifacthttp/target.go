@@ -96,7 +96,11 @@ func (t *target) mayFollow(request *http.Request, via []*http.Request) error {
 	case via[len(via)-1].URL.Scheme == "https" && request.URL.Scheme != "https":
 		return fmt.Errorf("the server redirects from https to http, at %s", request.URL.Host)
 	case t.client.HTTP.CheckRedirect != nil:
-		return t.client.HTTP.CheckRedirect(request, via)
+		err := t.client.HTTP.CheckRedirect(request, via)
+		if errors.Is(err, http.ErrUseLastResponse) {
+			err = fmt.Errorf("the server redirects to %s, and CheckRedirect of Client.HTTP says: %w", request.URL.Host, err)
+		}
+		return err
 	}
 	return nil
 }
@@ -116,8 +120,13 @@ func redirected(answer *http.Response, from *url.URL, location string) (*url.URL
 	return next, nil
 }
 
-// discard reads so much of an answer that the connection can be used again, if that is little, and closes it.
+// drainTime is how long it may take to read what nobody needs.
+const drainTime = 200 * time.Millisecond
+
+// discard reads so much of an answer that the connection can be used again, if that is little and comes soon, and closes it.
 func discard(answer *http.Response) {
+	late := time.AfterFunc(drainTime, func() { answer.Body.Close() })
+	defer late.Stop()
 	_, _ = io.CopyN(io.Discard, answer.Body, 4<<10)
 	answer.Body.Close()
 }
