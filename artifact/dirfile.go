@@ -2,7 +2,6 @@ package artifact
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path"
 )
@@ -12,25 +11,13 @@ import (
 // somebody's own hands, may have put it there.
 var errMisplaced = errors.New("what stands there is no file")
 
-// openFile opens a file of the store to read it, and never waits for somebody who
-// might write into a pipe.
-func (s *DirStore) openFile(name string) (*os.File, fs.FileInfo, error) {
-	f, err := s.root.OpenFile(name, os.O_RDONLY|openAtOnce, 0)
-	if err != nil {
-		if s.misplaced(name) {
-			err = errMisplaced
-		}
-		return nil, nil, err
+// openFile opens a file of the store to read it. It looks first, as opening a pipe
+// waits for somebody who writes into it.
+func (s *DirStore) openFile(name string) (*os.File, error) {
+	if s.misplaced(name) {
+		return nil, errMisplaced
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errMisplaced
-	}
-	if err != nil {
-		f.Close()
-		return nil, nil, err
-	}
-	return f, info, nil
+	return s.root.Open(name)
 }
 
 // asDamage returns err as an ErrDigest if it is of what is misplaced.

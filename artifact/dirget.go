@@ -122,7 +122,7 @@ func (s *DirStore) loadOnce(dir string, d digest.Digest) (Descriptor, error) {
 }
 
 func (s *DirStore) loadDescriptor(dir string, d digest.Digest) (Descriptor, error) {
-	f, _, err := s.openFile(dir + "/" + descName)
+	f, err := s.openFile(dir + "/" + descName)
 	if err != nil {
 		return Descriptor{}, err
 	}

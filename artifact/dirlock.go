@@ -104,13 +104,18 @@ func (s *DirStore) claim(path string) (release func(), err error) {
 // What is no file is an ErrDigest.
 func (s *DirStore) hold(ctx context.Context, path string) (*os.File, os.FileInfo, error) {
 	for {
-		f, info, err := s.openFile(path)
+		f, err := s.openFile(path)
 		if err != nil {
 			return nil, nil, asDamage(path, err)
 		}
 		// Without locks there is no collecting, and so no harm.
 		_ = await(ctx, f, flock.TryShared)
 		if err := ctx.Err(); err != nil {
+			f.Close()
+			return nil, nil, err
+		}
+		info, err := f.Stat()
+		if err != nil {
 			f.Close()
 			return nil, nil, err
 		}

@@ -184,7 +184,7 @@ func (s *DirStore) tagFiles(ctx context.Context) iter.Seq2[tagFile, error] {
 }
 
 func (s *DirStore) readTag(file, name string) (tagFile, error) {
-	f, _, err := s.openFile(tagsDir + "/" + file)
+	f, err := s.openFile(tagsDir + "/" + file)
 	if errors.Is(err, errMisplaced) {
 		return tagFile{}, damagedTag(err.Error())
 	}
