@@ -18,6 +18,8 @@ var rooms = map[string]struct {
 }{
 	"artifact/artifacthttp": {[]string{"artifact"}, []string{"github.com/opencontainers/go-digest"}, 17}, // 15
 
+	"reconcile/eventlog": {[]string{"reconcile", "apply", "source"}, nil, 130}, // 128
+
 	"source": {nil, []string{"github.com/opencontainers/go-digest", "golang.org/x/"}, 3}, // 2
 	"source/git": {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/", "github.com/pjbgf/sha1cd",
 		"github.com/Masterminds/semver/v3", "github.com/klauspost/compress", "github.com/ProtonMail/go-crypto"}, 105}, // 105
