@@ -20,7 +20,7 @@ import (
 var (
 	revision = source.Revision{Name: "main", Digest: "sha1:855f77cb6d2a1b1a4f6c4b3fbd8b6c1de4a1f9c1"}
 	older    = source.Revision{Name: "main", Digest: "sha1:0123456789abcdef0123456789abcdef01234567"}
-	wrong    = errors.New("it is wrong\nit really is")
+	errWrong = errors.New("it is wrong\nit really is")
 	web      = apply.Ref{Version: "v1", Kind: "ConfigMap", Namespace: "default", Name: "web"}
 	api      = apply.Ref{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: "default", Name: "api"}
 	result   = &apply.Result{Changes: []apply.Change{{Ref: web, Action: apply.Unchanged}, {Ref: api, Action: apply.Created}}}
@@ -51,19 +51,19 @@ var lines = []struct {
 		`level=DEBUG msg=applied loop=web ` + head + ` cause=interval counts.unchanged=1 took=0s`},
 	{reconcile.Waiting{Loop: "web", Revision: revision}, `level=DEBUG msg="waiting for health" loop=web ` + head},
 	{reconcile.Healthy{Loop: "web", Revision: revision, Took: time.Minute}, `level=INFO msg=healthy loop=web ` + head + ` took=1m0s`},
-	{reconcile.Unhealthy{Loop: "web", Revision: revision, Err: wrong}, `level=WARN msg=unhealthy loop=web ` + head + ` ` + text + ` took=0s`},
+	{reconcile.Unhealthy{Loop: "web", Revision: revision, Err: errWrong}, `level=WARN msg=unhealthy loop=web ` + head + ` ` + text + ` took=0s`},
 	{reconcile.Superseded{Loop: "web", Revision: older, By: revision},
 		`level=INFO msg=superseded loop=web revision=` + old + ` by=main@` + revision.Digest.String()},
 	{reconcile.Drifted{Loop: "web", Drifts: []apply.Drift{{Ref: web, What: apply.DriftDeleted}}},
 		`level=WARN msg=drifted loop=web objects=1 drifts="ConfigMap default/web: deleted"`},
-	{reconcile.Unwatched{Loop: "web", Err: wrong, RetryIn: time.Second}, `level=WARN msg="drift is not told" loop=web ` + text + ` retry_in=1s`},
+	{reconcile.Unwatched{Loop: "web", Err: errWrong, RetryIn: time.Second}, `level=WARN msg="drift is not told" loop=web ` + text + ` retry_in=1s`},
 	{reconcile.DependencyNotReady{Loop: "web", Revision: revision, Dependency: reconcile.Dependency{Name: "database"}, Why: "it is applying"},
 		`level=INFO msg="dependency not ready" loop=web ` + head + ` dependency=database why="it is applying"`},
 	{reconcile.Kept{Loop: "web", Revision: revision, Digest: "sha256:cd"}, `level=DEBUG msg="kept in the store" loop=web ` + head + ` digest=sha256:cd`},
-	{reconcile.NotKept{Loop: "web", Revision: revision, Err: wrong}, `level=WARN msg="not kept in the store" loop=web ` + head + ` ` + text},
-	{reconcile.Failed{Loop: "web", Stage: reconcile.Building, Revision: revision, Err: wrong, Failures: 3, RetryIn: 8 * time.Second},
+	{reconcile.NotKept{Loop: "web", Revision: revision, Err: errWrong}, `level=WARN msg="not kept in the store" loop=web ` + head + ` ` + text},
+	{reconcile.Failed{Loop: "web", Stage: reconcile.Building, Revision: revision, Err: errWrong, Failures: 3, RetryIn: 8 * time.Second},
 		`level=ERROR msg=failed loop=web stage=building ` + head + ` ` + text + ` failures=3 retry_in=8s`},
-	{reconcile.Failed{Loop: "web", Stage: reconcile.Fetching, Err: wrong, Failures: 1, Shared: true},
+	{reconcile.Failed{Loop: "web", Stage: reconcile.Fetching, Err: errWrong, Failures: 1, Shared: true},
 		`level=DEBUG msg=failed loop=web stage=fetching ` + text + ` failures=1 shared=true`},
 	{reconcile.Suspended{Loop: "web"}, `level=INFO msg=suspended loop=web`},
 	{reconcile.Resumed{Loop: "web"}, `level=INFO msg=resumed loop=web`},
