@@ -18,9 +18,10 @@ var rooms = map[string]struct {
 }{
 	"artifact/artifacthttp": {[]string{"artifact"}, []string{"github.com/opencontainers/go-digest"}, 17}, // 15
 
-	"reconcile/eventlog":    {[]string{"reconcile", "apply", "source"}, nil, 130},                                                                                 // 128
-	"reconcile/kubeevents":  {[]string{"reconcile", "apply"}, []string{"k8s.io/apimachinery", "k8s.io/client-go/rest", "k8s.io/client-go/util/flowcontrol"}, 130}, // 128
-	"reconcile/prommetrics": {[]string{"reconcile", "apply"}, []string{"github.com/prometheus/client_golang/prometheus"}, 170},                                    // 167
+	"reconcile/eventlog":      {[]string{"reconcile", "apply", "source"}, nil, 130},                                                                                       // 128
+	"reconcile/kubeevents":    {[]string{"reconcile", "apply"}, []string{"k8s.io/apimachinery", "k8s.io/client-go/rest", "k8s.io/client-go/util/flowcontrol"}, 130},       // 128
+	"reconcile/otelreconcile": {[]string{"reconcile", "apply", "source"}, []string{"go.opentelemetry.io/otel", "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, 143}, // 141
+	"reconcile/prommetrics":   {[]string{"reconcile", "apply"}, []string{"github.com/prometheus/client_golang/prometheus"}, 170},                                          // 167
 
 	"source": {nil, []string{"github.com/opencontainers/go-digest", "golang.org/x/"}, 3}, // 2
 	"source/git": {[]string{"source"}, []string{"github.com/opencontainers/go-digest", "golang.org/x/", "github.com/pjbgf/sha1cd",
