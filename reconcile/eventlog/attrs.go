@@ -26,7 +26,8 @@ func Attrs(e reconcile.Event) []slog.Attr {
 		return with(loop, revision(e.Revision), slog.Int("objects", e.Objects), slog.Bool("changed", e.Changed),
 			slog.String("digest", e.Digest.String()), took(e.Took))
 	case reconcile.Applied:
-		return with(loop, revision(e.Revision), slog.String("cause", string(e.Cause)), counts(e.Result), changes(e.Result), took(e.Took))
+		return with(loop, revision(e.Revision), slog.String("cause", string(e.Cause)), counts(e.Result),
+			changes(e.Result), took(e.Took))
 	case reconcile.Healthy:
 		return with(loop, revision(e.Revision), took(e.Took))
 	case reconcile.Unhealthy:
@@ -113,8 +114,8 @@ func changed(r *apply.Result) bool { return r.Count(apply.Unchanged) < len(r.Cha
 // counts is a group of what is not zero.
 func counts(r *apply.Result) slog.Attr {
 	var attrs []slog.Attr
-	for _, a := range []apply.Action{apply.Created, apply.Configured, apply.Replaced, apply.Unchanged, apply.Pruned, apply.Deleted,
-		apply.Skipped, apply.Failed} {
+	for _, a := range []apply.Action{apply.Created, apply.Configured, apply.Replaced, apply.Unchanged, apply.Pruned,
+		apply.Deleted, apply.Skipped, apply.Failed} {
 		if n := r.Count(a); n > 0 {
 			attrs = append(attrs, slog.Int(string(a), n))
 		}

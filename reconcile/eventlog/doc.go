@@ -15,9 +15,9 @@
 //	error          an error value; handlers of log/slog write its text
 //	took, retry_in durations, as slog writes them
 //
-// What ordinary operation repeats at each interval, and what a shared fetch tells each of many loops, is at the level Debug;
-// what changed something is at Info; what is likely to mend itself, or waits for somebody, at Warn; and a round that failed at
-// Error. Options.Level says otherwise.
+// What ordinary operation repeats at each interval, and what a shared fetch tells each of many loops, is at the level
+// Debug; what changed something is at Info; what is likely to mend itself, or waits for somebody, at Warn; and a round
+// that failed at Error. Options.Level says otherwise.
 //
 // Events hold no object, so neither does the log. Errors are written as they are.
 package eventlog

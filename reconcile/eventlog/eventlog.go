@@ -13,8 +13,8 @@ type Options struct {
 	Level func(reconcile.Event) slog.Level
 }
 
-// New returns a function for the OnEvent of a Loop or a Group. It logs each event at once, as one record; what that takes, the
-// loop waits for. Several goroutines may call it.
+// New returns a function for the OnEvent of a Loop or a Group. It logs each event at once, as one record; what that
+// takes, the loop waits for. Several goroutines may call it.
 func New(logger *slog.Logger, opts Options) func(reconcile.Event) {
 	level := opts.Level
 	if level == nil {

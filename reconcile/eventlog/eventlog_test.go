@@ -38,30 +38,42 @@ var lines = []struct {
 	event reconcile.Event
 	line  string
 }{
-	{reconcile.Fetched{Loop: "web", Revision: revision, Modified: true, Took: time.Second}, `level=INFO msg=fetched loop=web ` + head + ` modified=true took=1s`},
-	{reconcile.Fetched{Loop: "web", Revision: revision}, `level=DEBUG msg=fetched loop=web ` + head + ` modified=false took=0s`},
-	{reconcile.Fetched{Loop: "web", Revision: revision, Modified: true, Shared: true}, `level=DEBUG msg=fetched loop=web ` + head + ` modified=true shared=true took=0s`},
-	{reconcile.Restored{Loop: "web", Revision: revision}, `level=WARN msg="restored from the store" loop=web ` + head + ` took=0s`},
+	{reconcile.Fetched{Loop: "web", Revision: revision, Modified: true, Took: time.Second},
+		`level=INFO msg=fetched loop=web ` + head + ` modified=true took=1s`},
+	{reconcile.Fetched{Loop: "web", Revision: revision},
+		`level=DEBUG msg=fetched loop=web ` + head + ` modified=false took=0s`},
+	{reconcile.Fetched{Loop: "web", Revision: revision, Modified: true, Shared: true},
+		`level=DEBUG msg=fetched loop=web ` + head + ` modified=true shared=true took=0s`},
+	{reconcile.Restored{Loop: "web", Revision: revision},
+		`level=WARN msg="restored from the store" loop=web ` + head + ` took=0s`},
 	{reconcile.Built{Loop: "web", Revision: revision, Digest: "sha256:ab", Objects: 2, Changed: true},
 		`level=DEBUG msg=built loop=web ` + head + ` objects=2 changed=true digest=sha256:ab took=0s`},
 	{reconcile.Advanced{Loop: "web", Revision: revision}, `level=DEBUG msg=advanced loop=web ` + head},
 	{reconcile.Applied{Loop: "web", Revision: revision, Result: result, Cause: reconcile.CauseNew, Took: time.Second},
-		`level=INFO msg=applied loop=web ` + head + ` cause="new objects" counts.created=1 counts.unchanged=1 changes="Deployment.apps default/api: created" took=1s`},
+		`level=INFO msg=applied loop=web ` + head + ` cause="new objects" counts.created=1 counts.unchanged=1` +
+			` changes="Deployment.apps default/api: created" took=1s`},
 	{reconcile.Applied{Loop: "web", Revision: revision, Result: same, Cause: reconcile.CauseInterval},
 		`level=DEBUG msg=applied loop=web ` + head + ` cause=interval counts.unchanged=1 took=0s`},
 	{reconcile.Waiting{Loop: "web", Revision: revision}, `level=DEBUG msg="waiting for health" loop=web ` + head},
-	{reconcile.Healthy{Loop: "web", Revision: revision, Took: time.Minute}, `level=INFO msg=healthy loop=web ` + head + ` took=1m0s`},
-	{reconcile.Unhealthy{Loop: "web", Revision: revision, Err: errWrong}, `level=WARN msg=unhealthy loop=web ` + head + ` ` + text + ` took=0s`},
+	{reconcile.Healthy{Loop: "web", Revision: revision, Took: time.Minute},
+		`level=INFO msg=healthy loop=web ` + head + ` took=1m0s`},
+	{reconcile.Unhealthy{Loop: "web", Revision: revision, Err: errWrong},
+		`level=WARN msg=unhealthy loop=web ` + head + ` ` + text + ` took=0s`},
 	{reconcile.Superseded{Loop: "web", Revision: older, By: revision},
 		`level=INFO msg=superseded loop=web revision=` + old + ` by=main@` + revision.Digest.String()},
 	{reconcile.Drifted{Loop: "web", Drifts: []apply.Drift{{Ref: web, What: apply.DriftDeleted}}},
 		`level=WARN msg=drifted loop=web objects=1 drifts="ConfigMap default/web: deleted"`},
-	{reconcile.Unwatched{Loop: "web", Err: errWrong, RetryIn: time.Second}, `level=WARN msg="drift is not told" loop=web ` + text + ` retry_in=1s`},
-	{reconcile.DependencyNotReady{Loop: "web", Revision: revision, Dependency: reconcile.Dependency{Name: "database"}, Why: "it is applying"},
+	{reconcile.Unwatched{Loop: "web", Err: errWrong, RetryIn: time.Second},
+		`level=WARN msg="drift is not told" loop=web ` + text + ` retry_in=1s`},
+	{reconcile.DependencyNotReady{Loop: "web", Revision: revision, Dependency: reconcile.Dependency{Name: "database"},
+		Why: "it is applying"},
 		`level=INFO msg="dependency not ready" loop=web ` + head + ` dependency=database why="it is applying"`},
-	{reconcile.Kept{Loop: "web", Revision: revision, Digest: "sha256:cd"}, `level=DEBUG msg="kept in the store" loop=web ` + head + ` digest=sha256:cd`},
-	{reconcile.NotKept{Loop: "web", Revision: revision, Err: errWrong}, `level=WARN msg="not kept in the store" loop=web ` + head + ` ` + text},
-	{reconcile.Failed{Loop: "web", Stage: reconcile.Building, Revision: revision, Err: errWrong, Failures: 3, RetryIn: 8 * time.Second},
+	{reconcile.Kept{Loop: "web", Revision: revision, Digest: "sha256:cd"},
+		`level=DEBUG msg="kept in the store" loop=web ` + head + ` digest=sha256:cd`},
+	{reconcile.NotKept{Loop: "web", Revision: revision, Err: errWrong},
+		`level=WARN msg="not kept in the store" loop=web ` + head + ` ` + text},
+	{reconcile.Failed{Loop: "web", Stage: reconcile.Building, Revision: revision, Err: errWrong, Failures: 3,
+		RetryIn: 8 * time.Second},
 		`level=ERROR msg=failed loop=web stage=building ` + head + ` ` + text + ` failures=3 retry_in=8s`},
 	{reconcile.Failed{Loop: "web", Stage: reconcile.Fetching, Err: errWrong, Failures: 1, Shared: true},
 		`level=DEBUG msg=failed loop=web stage=fetching ` + text + ` failures=1 shared=true`},
@@ -78,12 +90,13 @@ var lines = []struct {
 
 // textLogger writes lines without a time.
 func textLogger(out *bytes.Buffer, level slog.Level) *slog.Logger {
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+	withoutTime := func(groups []string, a slog.Attr) slog.Attr {
 		if groups == nil && a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
 		return a
-	}}))
+	}
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level, ReplaceAttr: withoutTime}))
 }
 
 func TestEachEventIsALine(t *testing.T) {

@@ -20,7 +20,8 @@ func Example() {
 	group := &reconcile.Group{OnEvent: eventlog.New(logger, eventlog.Options{})}
 
 	// What a group tells as it runs.
-	group.OnEvent(reconcile.Pinned{Loop: "podinfo", Revision: source.Revision{Name: "main", Digest: "sha1:855f77cb6d2a1b1a4f6c4b3fbd8b6c1de4a1f9c1"}})
+	revision := source.Revision{Name: "main", Digest: "sha1:855f77cb6d2a1b1a4f6c4b3fbd8b6c1de4a1f9c1"}
+	group.OnEvent(reconcile.Pinned{Loop: "podinfo", Revision: revision})
 	// Output:
 	// {"level":"INFO","msg":"pinned","loop":"podinfo","revision":"main@sha1:855f77cb6d2a1b1a4f6c4b3fbd8b6c1de4a1f9c1"}
 }

@@ -13,7 +13,8 @@ import (
 
 // An operator whose loops stand for objects of its own kind, and are named for them.
 func Example() {
-	run := func(ctx context.Context, config *rest.Config, objects map[string]kubeevents.Object, loops ...*reconcile.Loop) error {
+	objects := make(map[string]kubeevents.Object) // by the loops' names
+	run := func(ctx context.Context, config *rest.Config, loops ...*reconcile.Loop) error {
 		recorder, err := kubeevents.New(config, kubeevents.Options{
 			Controller: "gitops.example.com/operator",
 			Regarding: func(e reconcile.Event) (kubeevents.Object, bool) {

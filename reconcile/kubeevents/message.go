@@ -26,7 +26,8 @@ func Tell(e reconcile.Event) (Message, bool) {
 		if e.Result.Count(apply.Failed) > 0 || e.Result.Count(apply.Unchanged) == len(e.Result.Changes) {
 			return Message{}, false
 		}
-		return Message{Reason: "Applied", Action: "Apply", Note: fmt.Sprintf("applied %s: %s", e.Revision, e.Result.Counts())}, true
+		note := fmt.Sprintf("applied %s: %s", e.Revision, e.Result.Counts())
+		return Message{Reason: "Applied", Action: "Apply", Note: note}, true
 	case reconcile.Healthy:
 		return Message{Reason: "Healthy", Action: "CheckHealth", Note: fmt.Sprintf("%s is healthy", e.Revision)}, true
 	case reconcile.Failed:
@@ -43,7 +44,8 @@ func Tell(e reconcile.Event) (Message, bool) {
 		note := fmt.Sprintf("the store does not take %s: %s", e.Revision, oneLine(e.Err))
 		return Message{Warning: true, Reason: "NotKept", Action: "Keep", Note: note}, true
 	case reconcile.Unwatched:
-		return Message{Warning: true, Reason: "DriftUnknown", Action: "Watch", Note: "drift is not told: " + oneLine(e.Err)}, true
+		return Message{Warning: true, Reason: "DriftUnknown", Action: "Watch",
+			Note: "drift is not told: " + oneLine(e.Err)}, true
 	}
 	return ofLife(e)
 }

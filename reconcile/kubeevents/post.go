@@ -62,8 +62,8 @@ func newClient(config *rest.Config) (*rest.RESTClient, error) {
 	return rest.UnversionedRESTClientForConfigAndClient(c, httpClient)
 }
 
-// deliver writes a series to the server. It returns false where the server cannot take anything now; then the series is in
-// the queue again.
+// deliver writes a series to the server. It returns false where the server cannot take anything now; then the series is
+// in the queue again.
 func (r *Recorder) deliver(ctx context.Context, s *series) bool {
 	r.mu.Lock()
 	if s.name == "" {
@@ -140,7 +140,8 @@ func (r *Recorder) write(ctx context.Context, s *series) error {
 	return err
 }
 
-// eventName is the object's name and, where other Events have the time, a number that no other has: times may be the same.
+// eventName is the object's name and, where other Events have the time, a number that no other has: times may be the
+// same.
 func eventName(o Object) string {
 	suffix := fmt.Sprintf(".%016x", rand.Uint64())
 	name := strings.TrimRight(o.Name[:min(len(o.Name), validation.DNS1123SubdomainMaxLength-len(suffix))], ".-")

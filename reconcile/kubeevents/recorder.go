@@ -30,8 +30,8 @@ type Options struct {
 	Controller string
 	// Instance is which of several; empty: the host's name, which is the Pod's.
 	Instance string
-	// Regarding returns which object an event is about; false: none, and it is not posted. Observe calls it, so it is to be
-	// quick, and several goroutines may call it at once.
+	// Regarding returns which object an event is about; false: none, and it is not posted. Observe calls it, so it is to
+	// be quick, and several goroutines may call it at once.
 	Regarding func(reconcile.Event) (Object, bool)
 	// Tell returns what is posted of an event; nil: [Tell].
 	Tell func(reconcile.Event) (Message, bool)
@@ -85,7 +85,8 @@ func New(config *rest.Config, opts Options) (*Recorder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recording events: %w", err)
 	}
-	return &Recorder{opts: opts, client: client, limiter: flowcontrol.NewTokenBucketRateLimiter(opts.QPS, max(int(opts.QPS*2.5), 1)),
+	limiter := flowcontrol.NewTokenBucketRateLimiter(opts.QPS, max(int(opts.QPS*2.5), 1))
+	return &Recorder{opts: opts, client: client, limiter: limiter,
 		wake: make(chan struct{}, 1), series: make(map[key]*series), budgets: make(map[Object]*budget)}, nil
 }
 

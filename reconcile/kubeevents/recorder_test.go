@@ -61,7 +61,8 @@ func (s *eventServer) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	reason := map[int]string{403: "Forbidden", 404: "NotFound", 409: "AlreadyExists"}[code]
-	status := fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"reason":%q,"message":"no"}`, code, reason)
+	status := fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"reason":%q,"message":"no"}`,
+		code, reason)
 	if code == http.StatusOK {
 		status = `{"kind":"Status","apiVersion":"v1","status":"Success"}`
 	}
@@ -222,7 +223,8 @@ func TestARefusalIsTold(t *testing.T) {
 			synctest.Wait()
 		}
 		server.want(t, "POST BuildFailed")
-		if len(told) != 1 || !strings.Contains(told[0].Error(), "posting the event BuildFailed of ConfigMap default/web: ") || r.Dropped() != 3 {
+		if len(told) != 1 || !strings.Contains(told[0].Error(), "posting the event BuildFailed of ConfigMap default/web: ") ||
+			r.Dropped() != 3 {
 			t.Errorf("told %v, dropped %d", told, r.Dropped())
 		}
 		time.Sleep(11 * time.Minute) // somebody gives the right
@@ -296,10 +298,11 @@ func TestObserveNeverBlocksAndTheRateIsBounded(t *testing.T) {
 func TestTheEndOfRunPostsWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &eventServer{}
-		r, err := kubeevents.New(&rest.Config{Host: "http://cluster.example.com", Transport: server}, kubeevents.Options{Controller: "test",
-			Regarding: func(e reconcile.Event) (kubeevents.Object, bool) {
-				return kubeevents.Object{Name: e.LoopName()}, e.LoopName() == "web"
-			}})
+		r, err := kubeevents.New(&rest.Config{Host: "http://cluster.example.com", Transport: server},
+			kubeevents.Options{Controller: "test",
+				Regarding: func(e reconcile.Event) (kubeevents.Object, bool) {
+					return kubeevents.Object{Name: e.LoopName()}, e.LoopName() == "web"
+				}})
 		if err != nil {
 			t.Fatal(err)
 		}

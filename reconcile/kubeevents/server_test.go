@@ -30,15 +30,19 @@ func TestTheServerTakesEvents(t *testing.T) {
 	ctx := t.Context()
 	name := testbed.UniqueName("loop")
 	configMaps := client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace("default")
-	object, err := configMaps.Create(ctx, &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap",
+	object, err := configMaps.Create(ctx, &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1",
+		"kind":     "ConfigMap",
 		"metadata": map[string]any{"name": name}}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := kubeevents.Object{APIVersion: "v1", Kind: "ConfigMap", Namespace: "default", Name: name, UID: string(object.GetUID())}
-	odd := kubeevents.Object{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "ClusterRole", Name: "system:" + name, UID: "2"}
+	named := kubeevents.Object{APIVersion: "v1", Kind: "ConfigMap", Namespace: "default", Name: name,
+		UID: string(object.GetUID())}
+	odd := kubeevents.Object{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "ClusterRole", Name: "system:" + name,
+		UID: "2"}
 	var wrong []error
-	recorder, err := kubeevents.New(config, kubeevents.Options{Controller: "gitops.example.com/test", Instance: "pod-1", QPS: 1000,
+	recorder, err := kubeevents.New(config, kubeevents.Options{Controller: "gitops.example.com/test", Instance: "pod-1",
+		QPS: 1000,
 		Regarding: func(e reconcile.Event) (kubeevents.Object, bool) {
 			if e.LoopName() == "odd" {
 				return odd, true
@@ -65,7 +69,8 @@ func TestTheServerTakesEvents(t *testing.T) {
 		reconcile.Failed{Loop: name, Stage: reconcile.Checking, Err: long},
 		reconcile.Failed{Loop: name, Stage: reconcile.Deleting, Err: long},
 		reconcile.Drifted{Loop: name, Drifts: make([]apply.Drift, 7)},
-		reconcile.DependencyNotReady{Loop: name, Revision: revision, Dependency: reconcile.Dependency{Name: "database"}, Why: "it is applying"},
+		reconcile.DependencyNotReady{Loop: name, Revision: revision, Dependency: reconcile.Dependency{Name: "database"},
+			Why: "it is applying"},
 		reconcile.Restored{Loop: name, Revision: revision}, reconcile.NotKept{Loop: name, Revision: revision, Err: long},
 		reconcile.Unwatched{Loop: name, Err: long}, reconcile.Suspended{Loop: name}, reconcile.Resumed{Loop: name},
 		reconcile.Pinned{Loop: name, Revision: revision}, reconcile.Unpinned{Loop: name}, reconcile.Removed{Loop: name},
@@ -75,14 +80,16 @@ func TestTheServerTakesEvents(t *testing.T) {
 	}
 	recorder.Observe(reconcile.Suspended{Loop: "odd"})
 	reads := func(group, field, uid string) []unstructured.Unstructured {
-		list, err := client.Resource(schema.GroupVersionResource{Group: group, Version: "v1", Resource: "events"}).Namespace("default").
+		resource := schema.GroupVersionResource{Group: group, Version: "v1", Resource: "events"}
+		list, err := client.Resource(resource).Namespace("default").
 			List(ctx, metav1.ListOptions{FieldSelector: field + uid})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return list.Items
 	}
-	for deadline := time.Now().Add(20 * time.Second); len(reads("", "involvedObject.uid=", named.UID)) < len(observed) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(20 * time.Second); len(reads("", "involvedObject.uid=", named.UID)) < len(observed) &&
+		time.Now().Before(deadline); {
 		time.Sleep(20 * time.Millisecond)
 	}
 	recorder.Observe(observed[0]) // the first repeat
@@ -131,7 +138,8 @@ func wantEvent(t *testing.T, e map[string]any, named kubeevents.Object) {
 	if failed && (len(got.Note) < 1020 || !strings.HasSuffix(got.Note, "ä…")) {
 		t.Errorf("the note is %d bytes: %s", len(got.Note), got.Note)
 	}
-	if got.Reason == "Applied" && (got.Series.Count != 2 || got.Note != "applied main@sha1:855f77cb6d2a1b1a4f6c4b3fbd8b6c1de4a1f9c1: 1 created") {
+	if got.Reason == "Applied" && (got.Series.Count != 2 ||
+		got.Note != "applied main@sha1:855f77cb6d2a1b1a4f6c4b3fbd8b6c1de4a1f9c1: 1 created") {
 		t.Errorf("the event of what was applied twice is %s", text)
 	}
 }
@@ -141,9 +149,11 @@ func TestWhatHappensAllTheTimeIsNotTold(t *testing.T) {
 	same := &apply.Result{Changes: []apply.Change{{Action: apply.Unchanged}}}
 	broken := &apply.Result{Changes: []apply.Change{{Action: apply.Created}, {Action: apply.Failed}}}
 	for _, e := range []reconcile.Event{
-		reconcile.Fetched{}, reconcile.Fetched{Modified: true}, reconcile.Built{}, reconcile.Advanced{}, reconcile.Applied{Result: same},
+		reconcile.Fetched{}, reconcile.Fetched{Modified: true}, reconcile.Built{}, reconcile.Advanced{},
+		reconcile.Applied{Result: same},
 		reconcile.Applied{Result: broken}, // a Failed follows
-		reconcile.Applied{Result: &apply.Result{}}, reconcile.Waiting{}, reconcile.Unhealthy{Err: errors.New("a Failed follows")},
+		reconcile.Applied{Result: &apply.Result{}}, reconcile.Waiting{},
+		reconcile.Unhealthy{Err: errors.New("a Failed follows")},
 		reconcile.Superseded{}, reconcile.Kept{}, reconcile.Triggered{}, reconcile.Replaced{},
 	} {
 		if m, ok := kubeevents.Tell(e); ok {

@@ -96,7 +96,8 @@ func sourceAttributes(s source.Source, r source.Revision) []attribute.KeyValue {
 }
 
 // actions are those that change something, or wanted to.
-var actions = [...]apply.Action{apply.Created, apply.Configured, apply.Replaced, apply.Pruned, apply.Deleted, apply.Skipped, apply.Failed}
+var actions = [...]apply.Action{apply.Created, apply.Configured, apply.Replaced, apply.Pruned, apply.Deleted,
+	apply.Skipped, apply.Failed}
 
 // changeAttributes say how many objects became what.
 func changeAttributes(r *apply.Result) []attribute.KeyValue {

@@ -13,7 +13,9 @@ import (
 // A group whose loops are traced and measured. The providers are of the SDK, or those that otel.GetTracerProvider and
 // otel.GetMeterProvider return.
 func Example() {
-	run := func(ctx context.Context, tracers trace.TracerProvider, meters metric.MeterProvider, loops ...*reconcile.Loop) error {
+	var tracers trace.TracerProvider
+	var meters metric.MeterProvider
+	run := func(ctx context.Context, loops ...*reconcile.Loop) error {
 		telemetry, err := otelreconcile.New(otelreconcile.Options{TracerProvider: tracers, MeterProvider: meters})
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
@@ -15,9 +16,9 @@ import (
 	"github.com/gitopskit/gitopskit/source"
 )
 
-// Instrument puts spans around the loop's Build, Apply, Wait and Delete, and measures what its OnEvent is told, before an
-// OnEvent that is set. It is for a loop whose fields are all set, and which is not in a group yet, and is called once for each.
-// What the functions take and return stays as it is.
+// Instrument puts spans around the loop's Build, Apply, Wait and Delete, and measures what its OnEvent is told, before
+// an OnEvent that is set. It is for a loop whose fields are all set, and which is not in a group yet, and is called once
+// for each. What the functions take and return stays as it is.
 func (t *Telemetry) Instrument(l *reconcile.Loop) {
 	r := &rounds{Telemetry: t, loop: l.Name}
 	build, apply, wait, remove, tell := l.Build, l.Apply, l.Wait, l.Delete, l.OnEvent
@@ -38,7 +39,8 @@ func (t *Telemetry) Instrument(l *reconcile.Loop) {
 }
 
 // stage runs a stage in a span of its own, and measures it.
-func (r *rounds) stage(ctx context.Context, name string, run func(context.Context) error, opts ...trace.SpanStartOption) error {
+func (r *rounds) stage(ctx context.Context, name string, run func(context.Context) error,
+	opts ...trace.SpanStartOption) error {
 	start := time.Now()
 	task := semconv.CICDPipelineTaskName(name)
 	ctx, span := r.tracer.Start(ctx, name, append(opts, trace.WithAttributes(task, semconv.CICDPipelineName(r.loop)))...)
@@ -47,8 +49,14 @@ func (r *rounds) stage(ctx context.Context, name string, run func(context.Contex
 	outcome := resultOf(ctx, err)
 	span.SetAttributes(outcome.ofTask())
 	outcome.finish(span, err)
-	r.stages.Record(ctx, time.Since(start).Seconds(), metric.WithAttributes(append(outcome.errorType(err), task, outcome.ofTask())...))
+	r.took(ctx, task, start, outcome, err)
 	return err
+}
+
+// took measures a stage.
+func (t *Telemetry) took(ctx context.Context, task attribute.KeyValue, start time.Time, outcome result, err error) {
+	attrs := append(outcome.errorType(err), task, outcome.ofTask())
+	t.stages.Record(ctx, time.Since(start).Seconds(), metric.WithAttributes(attrs...))
 }
 
 func (r *rounds) build(build reconcile.BuildFunc) reconcile.BuildFunc {
@@ -79,10 +87,11 @@ func (r *rounds) apply(do reconcile.ApplyFunc) reconcile.ApplyFunc {
 	if do == nil {
 		return nil
 	}
-	return func(ctx context.Context, revision source.Revision, objects []*unstructured.Unstructured) (result *apply.Result, err error) {
+	return func(ctx context.Context, revision source.Revision, objects []*unstructured.Unstructured) (*apply.Result, error) {
+		var result *apply.Result
 		r.endApplied()
 		ctx = r.within(ctx, revision)
-		err = r.stage(ctx, "apply", func(ctx context.Context) error {
+		err := r.stage(ctx, "apply", func(ctx context.Context) (err error) {
 			result, err = do(ctx, revision, objects)
 			if result != nil {
 				trace.SpanFromContext(ctx).SetAttributes(changeAttributes(result)...)
@@ -97,12 +106,15 @@ func (r *rounds) apply(do reconcile.ApplyFunc) reconcile.ApplyFunc {
 // wait is after its round, and in its trace.
 func (r *rounds) wait(wait func(context.Context, source.Revision) error) func(context.Context, source.Revision) error {
 	return func(ctx context.Context, revision source.Revision) error {
-		return r.stage(r.after(ctx), "wait", func(ctx context.Context) error { return wait(ctx, revision) },
-			trace.WithAttributes(revisionAttributes(revision)...))
+		of := func(ctx context.Context) error { return wait(ctx, revision) }
+		return r.stage(r.after(ctx), "wait", of, trace.WithAttributes(revisionAttributes(revision)...))
 	}
 }
 
-func (r *rounds) remove(remove func(context.Context) (*apply.Result, error)) func(context.Context) (*apply.Result, error) {
+// A deleteFunc is what a loop's Delete is.
+type deleteFunc = func(context.Context) (*apply.Result, error)
+
+func (r *rounds) remove(remove deleteFunc) deleteFunc {
 	return func(ctx context.Context) (result *apply.Result, err error) {
 		err = r.stage(ctx, "delete", func(ctx context.Context) error {
 			result, err = remove(ctx)

@@ -14,8 +14,8 @@ import (
 	"github.com/gitopskit/gitopskit/source"
 )
 
-// rounds are those of one loop, one after another. A round begins with a build, or with an apply where nothing is built, and
-// ends with what becomes of it.
+// rounds are those of one loop, one after another. A round begins with a build, or with an apply where nothing is built,
+// and ends with what becomes of it.
 type rounds struct {
 	*Telemetry
 	loop string

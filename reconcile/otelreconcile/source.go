@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"time"
 
-	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/gitopskit/gitopskit/source"
 )
 
-// Source returns s with a span for each of its fetches, which are measured. Two of the same source are equal, so that loops that share one go on
-// to share its fetches. Its method Unwrap returns s.
+// Source returns s with a span for each of its fetches, which are measured. Two of the same source are equal, so that
+// loops that share one go on to share its fetches. Its method Unwrap returns s.
 func (t *Telemetry) Source(s source.Source) source.Source { return traced{s, t} }
 
 // traced is a value, and not a pointer, for its equality.
@@ -53,7 +52,7 @@ func (s traced) Fetch(ctx context.Context, known source.Revision) (*source.Snaps
 	span.SetAttributes(sourceAttributes(s.Source, revision)...)
 	span.SetAttributes(revisionAttributes(revision)...)
 	outcome.finish(span, err)
-	t.stages.Record(ctx, time.Since(start).Seconds(), metric.WithAttributes(append(outcome.errorType(err), task, outcome.ofTask())...))
+	t.took(ctx, task, start, outcome, err)
 	return snapshot, err
 }
 

@@ -78,9 +78,9 @@ type Statuser interface {
 }
 
 // states are all there are, so that a state that no loop is in is told as one.
-var states = [...]reconcile.State{reconcile.StatePending, reconcile.StateBuilding, reconcile.StateBlocked, reconcile.StateApplying,
-	reconcile.StateWaiting, reconcile.StateReady, reconcile.StateFailing, reconcile.StateSuspended, reconcile.StateRemoving,
-	reconcile.StateOutOfReach}
+var states = [...]reconcile.State{reconcile.StatePending, reconcile.StateBuilding, reconcile.StateBlocked,
+	reconcile.StateApplying, reconcile.StateWaiting, reconcile.StateReady, reconcile.StateFailing, reconcile.StateSuspended,
+	reconcile.StateRemoving, reconcile.StateOutOfReach}
 
 // Observe has the status of these loops be told at each collection, until the registration is undone.
 func (t *Telemetry) Observe(loops Statuser) (metric.Registration, error) {

@@ -19,11 +19,13 @@ type Options struct {
 	Namespace string
 	// ConstLabels are labels of all metrics, such as a group's name where a program has several.
 	ConstLabels prometheus.Labels
-	// Buckets are the upper bounds of the durations' classic histogram, in seconds; nil: 10 ms to 10 minutes, in 12 steps.
+	// Buckets are the upper bounds of the durations' classic histogram, in seconds; nil: 10 ms to 10 minutes, in 12
+	// steps.
 	Buckets []float64
 }
 
-// defaultBuckets reach from a source that says "not modified" to a roll-out that takes as long as the default timeout, twice.
+// defaultBuckets reach from a source that says "not modified" to a roll-out that takes as long as the default timeout,
+// twice.
 var defaultBuckets = [...]float64{.01, .03, .1, .3, 1, 3, 10, 30, 60, 120, 300, 600}
 
 // A Collector is a [prometheus.Collector] of the loops of a group. Its methods may be called by many goroutines at once.
@@ -57,8 +59,8 @@ func New(loops Statuser, opts Options) *Collector {
 	return &Collector{
 		loops:  loops,
 		status: newStatusDescs(opts),
-		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: opts.Namespace, Name: "stage_duration_seconds",
-			Help: "How long the stages of rounds took.", ConstLabels: opts.ConstLabels, Buckets: opts.Buckets,
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: opts.Namespace,
+			Name: "stage_duration_seconds", Help: "How long the stages of rounds took.", ConstLabels: opts.ConstLabels, Buckets: opts.Buckets,
 			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100}, []string{"stage"}),
 		fetches:  counter("fetches_total", "Fetches of sources. One that loops share counts once.", "result"),
 		applies:  counter("applies_total", "Applies, by why they were made.", "cause"),

@@ -37,7 +37,8 @@ func scrape(t *testing.T, c prometheus.Collector) string {
 		t.Fatal(err)
 	}
 	answer := httptest.NewRecorder()
-	promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError}).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError}).ServeHTTP(answer,
+		httptest.NewRequest("GET", "/metrics", nil))
 	if answer.Code != 200 {
 		t.Fatalf("the scrape is answered by %d: %s", answer.Code, answer.Body)
 	}
@@ -68,8 +69,10 @@ func wantSeries(t *testing.T, text string, want ...string) {
 func TestTheStatusIsReadAtEachScrape(t *testing.T) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 250e6, time.UTC)
 	loops := standing{
-		{Name: "web", State: reconcile.StateReady, Ready: true, Wanted: revision, Applied: revision, Objects: 4, Fetched: at, AppliedAt: at},
-		{Name: "api", State: reconcile.StateFailing, Wanted: revision, Pinned: revision, Failures: 3, Suspended: true, Err: errors.New("a secret")},
+		{Name: "web", State: reconcile.StateReady, Ready: true, Wanted: revision, Applied: revision, Objects: 4,
+			Fetched: at, AppliedAt: at},
+		{Name: "api", State: reconcile.StateFailing, Wanted: revision, Pinned: revision, Failures: 3, Suspended: true,
+			Err: errors.New("a secret")},
 	}
 	c := prommetrics.New(loops, prommetrics.Options{})
 	text := scrape(t, c)
@@ -79,7 +82,8 @@ func TestTheStatusIsReadAtEachScrape(t *testing.T) {
 		`gitops_loop_suspended{loop="web"} 0`, `gitops_loop_pinned{loop="web"} 0`, `gitops_loop_objects{loop="web"} 4`,
 		`gitops_loop_failures_in_a_row{loop="web"} 0`, `gitops_loop_fetched_timestamp_seconds{loop="web"} 1.77260076725e+09`,
 		`gitops_loop_applied_timestamp_seconds{loop="web"} 1.77260076725e+09`,
-		`gitops_loop_state{loop="api",state="failing"} 1`, `gitops_loop_ready{loop="api"} 0`, `gitops_loop_current{loop="api"} 0`,
+		`gitops_loop_state{loop="api",state="failing"} 1`, `gitops_loop_ready{loop="api"} 0`,
+		`gitops_loop_current{loop="api"} 0`,
 		`gitops_loop_suspended{loop="api"} 1`, `gitops_loop_pinned{loop="api"} 1`, `gitops_loop_failures_in_a_row{loop="api"} 3`)
 	if n := len(series(text)); n != 10+9+7 {
 		t.Errorf("%d series:\n%s", n, text)
@@ -95,7 +99,8 @@ func TestTheStatusIsReadAtEachScrape(t *testing.T) {
 
 func TestEventsAreCounted(t *testing.T) {
 	c := prommetrics.New(standing{}, prommetrics.Options{})
-	result := &apply.Result{Changes: []apply.Change{{Action: apply.Created}, {Action: apply.Created}, {Action: apply.Unchanged}, {Action: apply.Pruned}}}
+	result := &apply.Result{Changes: []apply.Change{{Action: apply.Created}, {Action: apply.Created},
+		{Action: apply.Unchanged}, {Action: apply.Pruned}}}
 	wrong := errors.New("it is wrong")
 	for _, e := range []reconcile.Event{
 		reconcile.Fetched{Loop: "web", Modified: true, Took: 2 * time.Second},
@@ -107,7 +112,8 @@ func TestEventsAreCounted(t *testing.T) {
 		reconcile.Failed{Loop: "web", Stage: reconcile.Checking, Err: wrong},
 		reconcile.Healthy{Loop: "web", Took: 30 * time.Second},
 		reconcile.Drifted{Loop: "web", Drifts: make([]apply.Drift, 3)},
-		reconcile.Applied{Loop: "web", Result: &apply.Result{Changes: []apply.Change{{Action: apply.Configured}}}, Cause: reconcile.CauseDrift, Took: time.Second},
+		reconcile.Applied{Loop: "web", Result: &apply.Result{Changes: []apply.Change{{Action: apply.Configured}}},
+			Cause: reconcile.CauseDrift, Took: time.Second},
 		reconcile.Failed{Loop: "web", Stage: reconcile.Fetching, Err: wrong},
 		reconcile.Failed{Loop: "api", Stage: reconcile.Fetching, Err: wrong, Shared: true},
 		reconcile.Restored{Loop: "api", Took: time.Second},
@@ -116,15 +122,21 @@ func TestEventsAreCounted(t *testing.T) {
 		c.Observe(e)
 	}
 	wantSeries(t, scrape(t, c),
-		`gitops_fetches_total{result="modified"} 1`, `gitops_fetches_total{result="not_modified"} 1`, `gitops_fetches_total{result="failed"} 1`,
+		`gitops_fetches_total{result="modified"} 1`, `gitops_fetches_total{result="not_modified"} 1`,
+		`gitops_fetches_total{result="failed"} 1`,
 		`gitops_stage_duration_seconds_sum{stage="fetching"} 3`, `gitops_stage_duration_seconds_count{stage="fetching"} 2`,
 		`gitops_stage_duration_seconds_sum{stage="building"} 0.5`, `gitops_stage_duration_seconds_sum{stage="applying"} 5`,
-		`gitops_stage_duration_seconds_sum{stage="checking health"} 90`, `gitops_stage_duration_seconds_count{stage="restoring"} 1`,
+		`gitops_stage_duration_seconds_sum{stage="checking health"} 90`,
+		`gitops_stage_duration_seconds_count{stage="restoring"} 1`,
 		`gitops_applies_total{cause="new objects"} 1`, `gitops_applies_total{cause="drift"} 1`,
-		`gitops_loop_object_changes_total{action="created",loop="web"} 2`, `gitops_loop_object_changes_total{action="pruned",loop="web"} 1`,
-		`gitops_loop_object_changes_total{action="configured",loop="web"} 1`, `gitops_loop_drifts_total{loop="web"} 3`, `gitops_loop_drifts_total{loop="api"} 0`,
-		`gitops_loop_failures_total{loop="web",stage="fetching"} 1`, `gitops_loop_failures_total{loop="api",stage="fetching"} 1`,
-		`gitops_loop_failures_total{loop="web",stage="checking health"} 1`, `gitops_loop_failures_total{loop="web",stage="building"} 0`)
+		`gitops_loop_object_changes_total{action="created",loop="web"} 2`,
+		`gitops_loop_object_changes_total{action="pruned",loop="web"} 1`,
+		`gitops_loop_object_changes_total{action="configured",loop="web"} 1`, `gitops_loop_drifts_total{loop="web"} 3`,
+		`gitops_loop_drifts_total{loop="api"} 0`,
+		`gitops_loop_failures_total{loop="web",stage="fetching"} 1`,
+		`gitops_loop_failures_total{loop="api",stage="fetching"} 1`,
+		`gitops_loop_failures_total{loop="web",stage="checking health"} 1`,
+		`gitops_loop_failures_total{loop="web",stage="building"} 0`)
 	if text := scrape(t, c); strings.Contains(text, `"unchanged"`) {
 		t.Errorf("what stayed as it was is counted:\n%s", text)
 	}
@@ -160,7 +172,8 @@ func TestNamesOfLoopsMayBeAnything(t *testing.T) {
 		c.Observe(reconcile.Drifted{Loop: name})
 	}
 	text := scrape(t, c)
-	wantSeries(t, text, `gitops_loop_ready{loop="a\"b\nc\\"} 1`, `gitops_loop_ready{loop="\"\\xff\""} 1`, `gitops_loop_drifts_total{loop="\"\\xfe\""} 0`)
+	wantSeries(t, text, `gitops_loop_ready{loop="a\"b\nc\\"} 1`, `gitops_loop_ready{loop="\"\\xff\""} 1`,
+		`gitops_loop_drifts_total{loop="\"\\xfe\""} 0`)
 	if n := strings.Count(text, "\ngitops_loop_ready{"); n != len(names) {
 		t.Errorf("%d series of %d loops", n, len(names))
 	}
@@ -195,7 +208,8 @@ func TestNoStateAndNoStageIsForgotten(t *testing.T) {
 func TestTwoGroupsHaveLabelsOfTheirOwn(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	for _, group := range []string{"eu", "us"} {
-		c := prommetrics.New(standing{{Name: "web"}}, prommetrics.Options{Namespace: "fleet", ConstLabels: prometheus.Labels{"group": group}})
+		c := prommetrics.New(standing{{Name: "web"}}, prommetrics.Options{Namespace: "fleet",
+			ConstLabels: prometheus.Labels{"group": group}})
 		if err := registry.Register(c); err != nil {
 			t.Fatal(err)
 		}
@@ -215,9 +229,11 @@ func TestTwoGroupsHaveLabelsOfTheirOwn(t *testing.T) {
 }
 
 func TestPrometheusFindsNoFault(t *testing.T) {
-	c := prommetrics.New(standing{{Name: "web", State: reconcile.StateReady, Fetched: time.Now(), AppliedAt: time.Now()}}, prommetrics.Options{})
+	c := prommetrics.New(standing{{Name: "web", State: reconcile.StateReady, Fetched: time.Now(),
+		AppliedAt: time.Now()}}, prommetrics.Options{})
 	c.Observe(reconcile.Fetched{Loop: "web"})
-	c.Observe(reconcile.Applied{Loop: "web", Result: &apply.Result{Changes: []apply.Change{{Action: apply.Created}}}, Cause: reconcile.CauseNew})
+	c.Observe(reconcile.Applied{Loop: "web", Result: &apply.Result{Changes: []apply.Change{{Action: apply.Created}}},
+		Cause: reconcile.CauseNew})
 	problems, err := promlint.New(strings.NewReader(scrape(t, c))).Lint()
 	if err != nil || len(problems) > 0 {
 		t.Errorf("%v, %v", problems, err)
@@ -241,5 +257,6 @@ func TestScrapesAndEventsMayComeAtOnce(t *testing.T) {
 		}
 	})
 	done.Wait()
-	wantSeries(t, scrape(t, c), `gitops_loop_failures_total{loop="web",stage="building"} 400`, `gitops_loop_drifts_total{loop="loop7"} 50`)
+	wantSeries(t, scrape(t, c), `gitops_loop_failures_total{loop="web",stage="building"} 400`,
+		`gitops_loop_drifts_total{loop="loop7"} 50`)
 }

@@ -5,8 +5,8 @@
 //	group.OnEvent = metrics.Observe
 //	registry.MustRegister(metrics)
 //
-// A [Collector] asks for the status of the loops at each scrape, and counts what [Collector.Observe] is told meanwhile. It knows
-// no registry: that is the consumer's, and so is the handler.
+// A [Collector] asks for the status of the loops at each scrape, and counts what [Collector.Observe] is told meanwhile.
+// It knows no registry: that is the consumer's, and so is the handler.
 //
 // From the status, at each scrape:
 //
@@ -32,8 +32,8 @@
 //
 // # How many series
 //
-// Each loop has at most 9 series from its status, 7 failures and drifts, and one for each action that it took. No label holds
-// a revision, an object, a source or the text of an error: those have no bound. The series of a loop that is removed go with
-// it. Durations are not told by loop: 1,000 loops would have 50,000 series. Stages that failed without having been timed by an
-// event, which are fetches and builds, are not in the histogram.
+// Each loop has at most 9 series from its status, 7 failures and drifts, and one for each action that it took. No label
+// holds a revision, an object, a source or the text of an error: those have no bound. The series of a loop that is
+// removed go with it. Durations are not told by loop: 1,000 loops would have 50,000 series. Stages that failed without
+// having been timed by an event, which are fetches and builds, are not in the histogram.
 package prommetrics

@@ -9,9 +9,9 @@ import (
 )
 
 // states are all there are, so that a state that no loop is in has a series that says so.
-var states = [...]reconcile.State{reconcile.StatePending, reconcile.StateBuilding, reconcile.StateBlocked, reconcile.StateApplying,
-	reconcile.StateWaiting, reconcile.StateReady, reconcile.StateFailing, reconcile.StateSuspended, reconcile.StateRemoving,
-	reconcile.StateOutOfReach}
+var states = [...]reconcile.State{reconcile.StatePending, reconcile.StateBuilding, reconcile.StateBlocked,
+	reconcile.StateApplying, reconcile.StateWaiting, reconcile.StateReady, reconcile.StateFailing, reconcile.StateSuspended,
+	reconcile.StateRemoving, reconcile.StateOutOfReach}
 
 // statusDescs describe what is read from the status at each scrape.
 type statusDescs struct {
@@ -39,8 +39,8 @@ func newStatusDescs(opts Options) statusDescs {
 }
 
 func (d *statusDescs) describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{d.loops, d.state, d.ready, d.current, d.suspended, d.pinned, d.objects, d.failures,
-		d.fetchedTimestamp, d.appliedTimestamp} {
+	for _, desc := range []*prometheus.Desc{d.loops, d.state, d.ready, d.current, d.suspended, d.pinned, d.objects,
+		d.failures, d.fetchedTimestamp, d.appliedTimestamp} {
 		descs <- desc
 	}
 }
