@@ -1,9 +1,7 @@
 package artifact
 
 import (
-	"context"
 	"io/fs"
-	"path"
 	"strings"
 	"unicode/utf8"
 )
@@ -34,10 +32,6 @@ const (
 	kindLink   kind = "symbolic link"
 	kindFolder kind = "folder"
 )
-
-// A bentLink has a target with .. after a name, as in "a/../b". Whether it stays
-// inside depends on whether "a" is a link, which may not be known yet.
-type bentLink struct{ name, target string }
 
 func newLayout(limits Limits) *layout {
 	return &layout{limits: limits, shapes: make(map[string]shape), folded: make(map[string]string)}
@@ -167,27 +161,5 @@ func (l *layout) note(name string, s shape) error {
 		return l.limits.tooManyFiles()
 	}
 	l.shapes[name] = s
-	return nil
-}
-
-// settle judges the bent links, once all entries are known. A .. that follows a
-// link would climb from wherever that link leads, so it is refused: without it,
-// each .. climbs from a real folder, and counting them, as link did, is right.
-func (l *layout) settle(ctx context.Context, op string) error {
-	for _, b := range l.bent {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		at, through := path.Dir(b.name), false
-		for elem := range strings.SplitSeq(b.target, "/") {
-			if elem == ".." && through {
-				return in(op, b.name, unsafef("symbolic link to %q, which climbs out of the link %q", b.target, at))
-			}
-			if !through {
-				at = path.Join(at, elem)
-				through = l.shapes[at].kind == kindLink
-			}
-		}
-	}
 	return nil
 }

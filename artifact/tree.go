@@ -178,19 +178,26 @@ const maxLinks = 40
 
 // walk goes from the root element by element, as the kernel does.
 func (t *tree) walk(name string, follow bool) (*node, error) {
-	at, n, links := ".", t.nodes["."], 0
+	n, links := t.nodes["."], 0
+	var above []*node // the folders above n, from the root
 	for rest := name; rest != ""; {
 		var elem string
 		elem, rest, _ = strings.Cut(rest, "/")
 		if !n.mode.IsDir() {
 			return nil, errNoFolder
 		}
-		next := path.Join(at, elem)
-		if next == ".." {
-			return nil, ErrUnsafe // not met: the layout saw to it
+		switch elem {
+		case "", ".":
+			continue
+		case "..":
+			if len(above) == 0 {
+				return nil, ErrUnsafe // not met: the layout saw to it
+			}
+			n, above = above[len(above)-1], above[:len(above)-1]
+			continue
 		}
-		found, ok := t.nodes[next]
-		if !ok {
+		found := n.kid(elem)
+		if found == nil {
 			return nil, fs.ErrNotExist
 		}
 		if found.mode.Type() == fs.ModeSymlink && (follow || rest != "") {
@@ -200,7 +207,19 @@ func (t *tree) walk(name string, follow bool) (*node, error) {
 			rest = found.target + "/" + rest
 			continue
 		}
-		at, n = next, found
+		n, above = found, append(above, n)
 	}
 	return n, nil
+}
+
+// kid returns what stands in the folder under that name, or nil. A map of all paths
+// would take as long as the path is.
+func (n *node) kid(name string) *node {
+	i, ok := slices.BinarySearchFunc(n.kids, name, func(e fs.DirEntry, name string) int {
+		return strings.Compare(e.Name(), name)
+	})
+	if !ok {
+		return nil
+	}
+	return n.kids[i].(entry).node
 }
