@@ -4,7 +4,6 @@ import (
 	"context"
 	"hash"
 	"io"
-	"sync"
 	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
@@ -24,7 +23,7 @@ type conveyor struct {
 	made   int
 	size   int
 	stop   chan struct{}
-	group  sync.WaitGroup
+	crew   *crew
 	hash   hash.Hash
 
 	at   *slab // what rest is of
@@ -59,17 +58,17 @@ func newConveyor(ctx context.Context, packedSize, max int64, over error) *convey
 	return &conveyor{
 		ctx: ctx, max: max, over: over, size: size,
 		slabs: make(chan *slab, conveyed), hashed: make(chan *slab, conveyed), free: make(chan *slab, conveyed),
-		stop: make(chan struct{}), hash: newHash(),
+		stop: make(chan struct{}), crew: newCrew(ctx, 1), hash: newHash(),
 	}
 }
 
 func (c *conveyor) start(open func() (io.ReadCloser, error), blame func(error) error) {
-	c.group.Go(func() {
+	c.crew.start(func() {
 		defer close(c.slabs)
 		defer close(c.hashed)
 		c.fill(open, blame)
 	})
-	c.group.Go(func() {
+	c.crew.start(func() {
 		for b := range c.hashed {
 			c.hash.Write(b.data)
 			c.release(b)
@@ -77,10 +76,11 @@ func (c *conveyor) start(open func() (io.ReadCloser, error), blame func(error) e
 	})
 }
 
-// end stops what is under way and waits for it.
+// end stops what is under way and waits for it. If the caller's reader panicked, so
+// does end.
 func (c *conveyor) end() {
 	close(c.stop)
-	c.group.Wait()
+	_ = c.crew.wait()
 }
 
 // digest is that of all that came, once end returned.
@@ -175,8 +175,12 @@ func (c *conveyor) take(max int64) ([]byte, error) {
 		if c.at != nil {
 			c.release(c.at)
 		}
-		c.at = <-c.slabs
-		c.rest, c.err = c.at.data, c.at.err
+		next, ok := <-c.slabs
+		if !ok { // there was a panic, which end passes on
+			c.at, c.err = nil, errAbandoned
+			return nil, c.err
+		}
+		c.at, c.rest, c.err = next, next.data, next.err
 	}
 	n := min(max, int64(len(c.rest)))
 	p := c.rest[:n]

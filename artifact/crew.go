@@ -16,6 +16,10 @@ type crew struct {
 	panics chan any
 }
 
+// errAbandoned is what somebody's work ends with who panics. It is not met: whoever
+// waits for the crew, and would see it, panics too.
+var errAbandoned = errors.New("abandoned")
+
 func newCrew(ctx context.Context, cores int) *crew {
 	c := &crew{caller: ctx, cores: make(chan struct{}, cores), panics: make(chan any, 1)}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
@@ -34,7 +38,7 @@ func (c *crew) start(f func()) {
 				case c.panics <- v:
 				default:
 				}
-				c.stop(errors.New("panic"))
+				c.stop(errAbandoned)
 			}
 		}()
 		f()

@@ -33,23 +33,27 @@ func Open(ctx context.Context, r io.Reader, want Descriptor, opts UnpackOptions)
 	return newTree(m.nodes), nil
 }
 
-func openSpooled(ctx context.Context, r io.Reader, want Descriptor, opts UnpackOptions) (fs.FS, error) {
+func openSpooled(ctx context.Context, r io.Reader, want Descriptor, opts UnpackOptions) (tree fs.FS, err error) {
 	s, err := newSpool(opts.Spool)
 	if err != nil {
 		return nil, in("open", "", err)
 	}
-	err = scan(ctx, "open", r, want, opts, s)
-	if err == nil {
-		var tree fs.FS
-		if tree, err = s.opened(); err == nil {
-			return tree, nil
+	defer func() {
+		if tree != nil {
+			return
 		}
-		err = in("open", "", err)
+		if left := s.Close(); left != nil {
+			err = errors.Join(err, in("open", "", left))
+		}
+	}()
+	if err := scan(ctx, "open", r, want, opts, s); err != nil {
+		return nil, err
 	}
-	if left := s.Close(); left != nil {
-		return nil, errors.Join(err, in("open", "", left))
+	if err := s.buffer.Flush(); err != nil {
+		return nil, in("open", "", err)
 	}
-	return nil, err
+	s.buffer = nil
+	return &spooledTree{newTree(s.nodes), s}, nil
 }
 
 // A memory is the sink of Open.

@@ -85,11 +85,14 @@ const (
 
 // pack returns once nobody works on anything any more.
 func (p *packer) pack() error {
-	err := p.archive(p.readAhead())
-	p.press.close(err == nil)
-	if err != nil {
-		p.crew.stop(err)
-	}
+	batches := p.readAhead()
+	err := errAbandoned
+	p.crew.start(func() {
+		defer func() { p.press.close(err == nil) }()
+		if err = p.archive(batches); err != nil {
+			p.crew.stop(err)
+		}
+	})
 	if stopped := p.crew.wait(); err == nil {
 		err = stopped
 	}
@@ -133,7 +136,11 @@ func (p *packer) readAhead() <-chan *batch {
 // archive puts all that is in the batches into the archive, and its end.
 func (p *packer) archive(batches <-chan *batch) error {
 	for b := range batches {
-		<-b.done
+		select {
+		case <-b.done:
+		case <-p.crew.ctx.Done(): // and perhaps no reader is left
+			return p.crew.err()
+		}
 		start := 0
 		for i := range b.entries {
 			e := &b.entries[i]

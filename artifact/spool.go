@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"sync"
 )
@@ -49,15 +48,6 @@ func (s *spool) file(name string, executable bool, size int64, r io.Reader) erro
 	s.nodes[name] = &node{mode: fileMode(executable), spooled: io.NewSectionReader(s.temp, s.size, size)}
 	s.size += size
 	return nil
-}
-
-// opened returns the tree, once it is verified.
-func (s *spool) opened() (fs.FS, error) {
-	if err := s.buffer.Flush(); err != nil {
-		return nil, err
-	}
-	s.buffer = nil
-	return &spooledTree{newTree(s.nodes), s}, nil
 }
 
 // Close gives the content up. What is open of it cannot be read any more.

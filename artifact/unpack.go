@@ -55,24 +55,35 @@ type UnpackOptions struct {
 // Errors are ErrDigest if the bytes are not those of want, ErrFormat if they are
 // and are no artifact, ErrUnsafe, ErrTooLarge, fs.ErrExist if root is not empty
 // or something is in the way, ctx.Err(), and what r and root return.
-func Unpack(ctx context.Context, r io.Reader, want Descriptor, root *os.Root, opts UnpackOptions) error {
+func Unpack(ctx context.Context, r io.Reader, want Descriptor, root *os.Root, opts UnpackOptions) (err error) {
 	if !opts.AllowNonEmpty {
 		if err := checkEmpty(root); err != nil {
 			return in("unpack", "", err)
 		}
 	}
 	s := &stage{root: root}
-	d := &disk{stage: s, writers: newWriters()}
-	err := d.finish(ctx, scan(ctx, "unpack", r, want, opts, d))
-	if err == nil {
+	defer func() {
+		if err == nil {
+			return
+		}
+		if left := s.undo(); left != nil {
+			err = errors.Join(err, left)
+		}
+	}()
+	err = errAbandoned // unless what follows returns
+	if err = receive(ctx, r, want, opts, s); err == nil {
 		err = s.publish(ctx)
 	}
-	if err == nil {
-		return nil
-	}
-	if left := s.undo(); left != nil {
-		return errors.Join(err, left)
-	}
+	return err
+}
+
+// receive writes the tree to the stage. When it returns, or panics as r does, nobody
+// writes any more.
+func receive(ctx context.Context, r io.Reader, want Descriptor, opts UnpackOptions, to *stage) (err error) {
+	d := &disk{stage: to, writers: newWriters()}
+	defer func() { err = d.finish(ctx, err) }()
+	err = errAbandoned
+	err = scan(ctx, "unpack", r, want, opts, d)
 	return err
 }
 

@@ -116,8 +116,6 @@ func (c *writers) end(abandon bool) error {
 	return c.err
 }
 
-var errAbandoned = unsafef("abandoned") // not met: who abandons has an error
-
 func (c *writers) failed() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
