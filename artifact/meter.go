@@ -18,6 +18,7 @@ type meter struct {
 	max  int64
 	over error // what Read returns after the byte at max
 	err  error // the first error other than io.EOF, for good
+	idle int   // how often in a row there was nothing
 }
 
 func newMeter(ctx context.Context, r io.Reader, max int64, over error) *meter {
@@ -37,8 +38,14 @@ func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
 	m.hash.Write(p[:n])
 	m.n += int64(n)
-	if m.n > m.max {
+	if m.idle++; n > 0 || err != nil {
+		m.idle = 0
+	}
+	switch {
+	case m.n > m.max:
 		err = m.over
+	case m.idle == maxIdle:
+		err = io.ErrNoProgress
 	}
 	if err != nil && err != io.EOF {
 		m.err = err

@@ -232,8 +232,8 @@ func (p *packer) copy(f fs.File, size int64) error {
 			return err
 		}
 		n := 0
-		p.crew.work(func() { n, err = io.ReadFull(f, room[:min(left, int64(len(room)))]) })
-		if err != nil {
+		p.crew.work(func() { n, err = readFull(f, room[:min(left, int64(len(room)))]) })
+		if err != nil && (err != io.EOF || int64(n) < left) {
 			return shrank(err, size, size-left+int64(n))
 		}
 		if err := p.grow(n); err != nil {

@@ -142,9 +142,9 @@ func readWhole(f fs.File, content []byte) error {
 	if _, ok := f.(*os.File); ok && n == size && err == nil && size > 0 {
 		return nil // the system reads less than it is asked for only at the end
 	}
-	for err == nil && n < len(content) {
+	if err == nil {
 		var more int
-		more, err = f.Read(content[n:])
+		more, err = readFull(f, content[n:])
 		n += more
 	}
 	switch {
@@ -156,6 +156,29 @@ func readWhole(f fs.File, content []byte) error {
 	return shrank(err, int64(size), int64(n))
 }
 
+// maxIdle is how often in a row a reader may return nothing, and no error: as often
+// as with package bufio.
+const maxIdle = 100
+
+// readFull reads until p is full, and returns io.EOF if there was less. Unlike
+// io.ReadFull it does not wait for ever where there is neither content nor an end.
+func readFull(r io.Reader, p []byte) (n int, err error) {
+	for idle := 0; n < len(p); {
+		more, err := r.Read(p[n:])
+		n += more
+		if idle++; more > 0 {
+			idle = 0
+		}
+		if err == nil && idle == maxIdle {
+			err = io.ErrNoProgress
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
 // openRegular opens what was listed as a regular file. Its mode is what it has in
 // the archive.
 func openRegular(fsys fs.FS, name string) (f fs.File, size, mode int64, err error) {
@@ -165,6 +188,9 @@ func openRegular(fsys fs.FS, name string) (f fs.File, size, mode int64, err erro
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%w: listed as a file, opened as %v", ErrChanged, info.Mode())
+	}
+	if err == nil && info.Size() < 0 {
+		err = fmt.Errorf("file of %d bytes: %w", info.Size(), fs.ErrInvalid)
 	}
 	if err != nil {
 		f.Close()
@@ -179,7 +205,7 @@ func openRegular(fsys fs.FS, name string) (f fs.File, size, mode int64, err erro
 
 // shrank tells what it means that reading ended with err after n bytes of size.
 func shrank(err error, size, n int64) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if err == io.EOF {
 		return fmt.Errorf("%w: shrank from %d to %d bytes", ErrChanged, size, n)
 	}
 	return err

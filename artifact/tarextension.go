@@ -57,9 +57,9 @@ func long(to *string, data []byte) error {
 func (x *extensions) records(data []byte, global bool) error {
 	seen := make(map[string]bool)
 	for len(data) > 0 {
-		digits, _, _ := bytes.Cut(data[:min(len(data), 8)], []byte(" "))
+		digits, _, spaced := bytes.Cut(data[:min(len(data), 8)], []byte(" "))
 		n, err := strconv.ParseUint(string(digits), 10, 31)
-		if err != nil || int(n) > len(data) || int(n) < len(digits)+2 || data[n-1] != '\n' {
+		if err != nil || !spaced || int(n) > len(data) || int(n) < len(digits)+2 || data[n-1] != '\n' {
 			return malformedf("PAX record of a wrong length")
 		}
 		key, value, ok := strings.Cut(string(data[len(digits)+1:n-1]), "=")

@@ -217,6 +217,9 @@ func parseHeader(rec []byte) (h header, err error) {
 		end := endOfPrefix
 		if string(rec[508:512]) == "tar\x00" {
 			end = endOfStarsPrefix
+			if rec[end-1] != 0 { // star ends it, and who does not know star reads on
+				return h, unsafef("star header with a prefix that has no end")
+			}
 		}
 		if prefix := text(rec[startOfPrefix:end]); prefix != "" {
 			h.name = prefix + "/" + h.name
