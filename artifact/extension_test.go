@@ -115,15 +115,20 @@ func TestReadRefusesExtensionsThatLie(t *testing.T) {
 		"a GNU long name without an entry":  {[]raw{f, long('L', "a\x00")}, artifact.ErrFormat, ""},
 		"a GNU header with a ustar prefix":  {[]raw{{flag: '0', name: "f", edit: func(h []byte) { gnuEdit(h); copy(h[345:], "prefix") }}}, artifact.ErrUnsafe, "f"},
 		"sparse 1.0":                        {[]raw{paxHeader(paxRecord("GNU.sparse.major", "1"), paxRecord("GNU.sparse.name", "../x")), f}, artifact.ErrUnsafe, "f"},
-		"sparse 0.1, a name that lies":      {[]raw{paxHeader(paxRecord("GNU.sparse.name", "../../x")), f}, artifact.ErrUnsafe, "f"},
-		"a folder with content":             {[]raw{{flag: '5', name: "d/", content: hidden}}, artifact.ErrUnsafe, "d/"},
-		"a symbolic link with content":      {[]raw{{flag: '2', name: "l", link: "f", content: hidden}}, artifact.ErrUnsafe, "l"},
-		"a hard link with content":          {[]raw{f, {flag: '1', name: "h", link: "f", content: hidden}}, artifact.ErrUnsafe, "h"},
-		"a negative size in base 256":       {[]raw{{flag: '0', name: "f", size: strings.Repeat("\xff", 12)}}, artifact.ErrFormat, "f"},
-		"a huge size in base 256":           {[]raw{{flag: '0', name: "f", size: "\x80\x00\x00\x00\x40\x00\x00\x00\x00\x00\x00\x00"}}, artifact.ErrTooLarge, "f"},
-		"a size that is no number":          {[]raw{{flag: '0', name: "f", size: "0000000009x\x00"}}, artifact.ErrFormat, "f"},
-		"a size with digits after its end":  {[]raw{{flag: '0', name: "f", size: "0000\x0000007\x00"}}, artifact.ErrFormat, "f"},
-		"a wrong checksum":                  {[]raw{f, {flag: '0', name: "g", edit: func(h []byte) { h[0] = 'g' }, size: "x"}}, artifact.ErrFormat, "g"},
+		"a ustar prefix of no version": {[]raw{{flag: '0', name: "f", edit: func(h []byte) {
+			copy(h[257:], "ustar   ")
+			copy(h[345:], "prefix")
+		}}}, artifact.ErrUnsafe, "f"},
+		"star's real size":                 {[]raw{paxHeader(paxRecord("SCHILY.realsize", "0")), f}, artifact.ErrUnsafe, "f"},
+		"sparse 0.1, a name that lies":     {[]raw{paxHeader(paxRecord("GNU.sparse.name", "../../x")), f}, artifact.ErrUnsafe, "f"},
+		"a folder with content":            {[]raw{{flag: '5', name: "d/", content: hidden}}, artifact.ErrUnsafe, "d/"},
+		"a symbolic link with content":     {[]raw{{flag: '2', name: "l", link: "f", content: hidden}}, artifact.ErrUnsafe, "l"},
+		"a hard link with content":         {[]raw{f, {flag: '1', name: "h", link: "f", content: hidden}}, artifact.ErrUnsafe, "h"},
+		"a negative size in base 256":      {[]raw{{flag: '0', name: "f", size: strings.Repeat("\xff", 12)}}, artifact.ErrFormat, "f"},
+		"a huge size in base 256":          {[]raw{{flag: '0', name: "f", size: "\x80\x00\x00\x00\x40\x00\x00\x00\x00\x00\x00\x00"}}, artifact.ErrTooLarge, "f"},
+		"a size that is no number":         {[]raw{{flag: '0', name: "f", size: "0000000009x\x00"}}, artifact.ErrFormat, "f"},
+		"a size with digits after its end": {[]raw{{flag: '0', name: "f", size: "0000\x0000007\x00"}}, artifact.ErrFormat, "f"},
+		"a wrong checksum":                 {[]raw{f, {flag: '0', name: "g", edit: func(h []byte) { h[0] = 'g' }, size: "x"}}, artifact.ErrFormat, "g"},
 		"a star prefix that has no end": {[]raw{{flag: '0', name: "f", edit: func(h []byte) {
 			copy(h[345:], strings.Repeat("p", 155))
 			copy(h[508:], "tar\x00")

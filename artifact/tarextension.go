@@ -79,7 +79,7 @@ func (x *extensions) records(data []byte, global bool) error {
 }
 
 func (x *extensions) record(key, value string, global bool) error {
-	sparse := strings.HasPrefix(key, "GNU.sparse.")
+	sparse := strings.HasPrefix(key, "GNU.sparse.") || key == "SCHILY.realsize" // star's
 	if !sparse && key != "path" && key != "linkpath" && key != "size" {
 		return nil
 	}

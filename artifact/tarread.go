@@ -231,6 +231,9 @@ func parseHeader(rec []byte) (h header, err error) {
 				return h, unsafef("GNU header with a ustar prefix")
 			}
 		}
+	case strings.HasPrefix(magic, "ustar") && rec[startOfPrefix] != 0:
+		// Some take the prefix where only these five letters are right.
+		return h, unsafef("ustar header with a prefix and of version %q", magic[5:])
 	}
 	mode, ok := number(rec[100:108])
 	size, sized := number(rec[124:136])
