@@ -119,6 +119,9 @@ func TestReadRefusesExtensionsThatLie(t *testing.T) {
 			copy(h[257:], "ustar   ")
 			copy(h[345:], "prefix")
 		}}}, artifact.ErrUnsafe, "f"},
+		"a GNU long link for an empty one": {[]raw{long('K', "ok\x00"), {flag: '2', name: "l"}}, artifact.ErrUnsafe, "l"},
+		"a GNU header with a real size":    {[]raw{{flag: '0', name: "f", content: "x", edit: func(h []byte) { gnuEdit(h); copy(h[483:], "00000000000") }}}, artifact.ErrUnsafe, "f"},
+		"a GNU header with a sparse map":   {[]raw{{flag: '0', name: "f", content: "x", edit: func(h []byte) { gnuEdit(h); copy(h[386:], "00000000001") }}}, artifact.ErrUnsafe, "f"},
 		"star's real size":                 {[]raw{paxHeader(paxRecord("SCHILY.realsize", "0")), f}, artifact.ErrUnsafe, "f"},
 		"sparse 0.1, a name that lies":     {[]raw{paxHeader(paxRecord("GNU.sparse.name", "../../x")), f}, artifact.ErrUnsafe, "f"},
 		"a folder with content":            {[]raw{{flag: '5', name: "d/", content: hidden}}, artifact.ErrUnsafe, "d/"},

@@ -113,6 +113,9 @@ func (x *extensions) apply(h *header) error {
 			h.name = name
 		}
 	}
+	if x.link != "" && h.target == "" { // who writes one puts its beginning there
+		return unsafef("GNU long link, and none in the header")
+	}
 	for _, target := range []string{x.linkpath, x.link} {
 		if target != "" {
 			h.target = target

@@ -212,13 +212,28 @@ func parseHeader(rec []byte) (h header, err error) {
 		return h, malformedf("no tar header, by its checksum")
 	}
 	h.flag, h.name, h.target = rec[156], text(rec[0:100]), text(rec[157:257])
+	if err := h.addPrefix(rec); err != nil {
+		return h, err
+	}
+	mode, ok := number(rec[100:108])
+	size, sized := number(rec[124:136])
+	if !ok || !sized {
+		return h, malformedf("tar header with a mode or a size that is no number")
+	}
+	h.size, h.executable = size, mode&0o111 != 0
+	return h, nil
+}
+
+// addPrefix puts in front of the name what the header's format keeps elsewhere. It
+// refuses what that place holds where programs differ in whether they look there.
+func (h *header) addPrefix(rec []byte) error {
 	switch magic := string(rec[257:265]); {
 	case strings.HasPrefix(magic, "ustar\x00"):
 		end := endOfPrefix
 		if string(rec[508:512]) == "tar\x00" {
 			end = endOfStarsPrefix
 			if rec[end-1] != 0 { // star ends it, and who does not know star reads on
-				return h, unsafef("star header with a prefix that has no end")
+				return unsafef("star header with a prefix that has no end")
 			}
 		}
 		if prefix := text(rec[startOfPrefix:end]); prefix != "" {
@@ -228,20 +243,18 @@ func parseHeader(rec []byte) (h header, err error) {
 		// Two times, where others have the prefix and old writers put one.
 		for _, field := range [][]byte{rec[345:357], rec[357:369]} {
 			if _, ok := number(field); !ok {
-				return h, unsafef("GNU header with a ustar prefix")
+				return unsafef("GNU header with a ustar prefix")
 			}
+		}
+		// A sparse file's map and real size, which some heed in any file.
+		if h.flag != flagSparse && !isZero(rec[386:495]) {
+			return unsafef("GNU header with a sparse file's map or size, of no sparse file")
 		}
 	case strings.HasPrefix(magic, "ustar") && rec[startOfPrefix] != 0:
 		// Some take the prefix where only these five letters are right.
-		return h, unsafef("ustar header with a prefix and of version %q", magic[5:])
+		return unsafef("ustar header with a prefix and of version %q", magic[5:])
 	}
-	mode, ok := number(rec[100:108])
-	size, sized := number(rec[124:136])
-	if !ok || !sized {
-		return h, malformedf("tar header with a mode or a size that is no number")
-	}
-	h.size, h.executable = size, mode&0o111 != 0
-	return h, nil
+	return nil
 }
 
 // hasChecksum takes the sum of unsigned bytes, and of signed ones, as some wrote.
