@@ -9,12 +9,10 @@ import (
 const tarBlock = 512
 
 // plainHeader is what is the same in every header that needs no PAX record: no
-// owner, time 0, and USTAR as archive/tar writes it. The checksum counts itself as
-// spaces.
+// owner, time 0, and USTAR as archive/tar writes it.
 var plainHeader = func() (h [tarBlock]byte) {
 	copy(h[108:], "0000000\x000000000\x00") // owner
 	copy(h[136:], "00000000000\x00")        // time
-	copy(h[148:], "        ")
 	copy(h[257:], "ustar\x0000")
 	copy(h[329:], "0000000\x000000000\x00") // device
 	return h
@@ -39,13 +37,19 @@ func appendHeader(dst []byte, name, target string, size, mode int64) ([]byte, er
 		h[156] = tar.TypeSymlink
 		copy(h[157:], target)
 	}
+	seal(h)
+	return dst, nil
+}
+
+// seal puts the checksum into a header. It counts itself as spaces.
+func seal(h []byte) {
+	copy(h[148:], "        ")
 	sum := int64(0)
 	for _, b := range h {
 		sum += int64(b)
 	}
 	octal(h[148:154], sum)
 	h[154] = 0
-	return dst, nil
 }
 
 // plain tells whether s has room in a header, as it is.
@@ -74,7 +78,14 @@ func appendTarHeader(dst []byte, name, target string, size, mode int64) ([]byte,
 	}
 	buf := bytes.NewBuffer(dst)
 	err := tar.NewWriter(buf).WriteHeader(&h)
-	return buf.Bytes(), err
+	dst = buf.Bytes()
+	if last := dst[max(0, len(dst)-tarBlock):]; err == nil && target != "" && last[157] == 0 {
+		// The tar writer leaves out what is not ASCII, and nothing was left. bsdtar
+		// makes a file of such a link, although a PAX record has the target.
+		last[157] = '_'
+		seal(last)
+	}
+	return dst, err
 }
 
 // padding returns the zeros that follow n bytes of content.

@@ -49,6 +49,7 @@ func farTree() fstest.MapFS {
 	tree[far+far+far+longName] = file("farther\n")
 	tree[far+"link"] = link(strings.Repeat("../", 12) + "README.md")
 	tree["longlink"] = link(far + far + far + longName)
+	tree["1st-link"] = link("日本") // the first, and nothing of it is ASCII
 	tree["größe/"+strings.Repeat("ü", 90)] = file("not ASCII\n")
 	tree[strings.Repeat("n", 100)] = file("a name as long as its field")
 	tree[strings.Repeat("p", 150)+"/"+strings.Repeat("n", 100)] = file("and a prefix")
