@@ -41,7 +41,7 @@ const (
 //
 //	sha256/<64 hex digits>/blob             the artifact
 //	sha256/<64 hex digits>/descriptor.json  its Descriptor
-//	tags/<name>.json                        a tag with its history
+//	tags/<name, encoded>.json               a tag with its history
 //	tmp/<random>                            what is being put or removed
 //	lock                                    an empty file, to lock
 //

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -33,7 +34,7 @@ func (s *DirStore) Tag(ctx context.Context, name string, d digest.Digest, revisi
 	}
 	defer unlock()
 	if _, err := s.load(dir, d); err != nil {
-		return in("tag", name, orNotFound(err))
+		return in("tag", name, fmt.Errorf("artifact %s: %w", d, orNotFound(err)))
 	}
 	return stored("tag", name, s.tag(file, name, tagEntry{Digest: d, Revision: revision, Time: time.Now().UTC()}))
 }
@@ -138,7 +139,7 @@ func (s *DirStore) Tags(ctx context.Context) iter.Seq2[Tagged, error] {
 			if err == nil {
 				t = f.tagged(0)
 			}
-			if !yield(t, in("list", f.Name, err)) {
+			if !yield(t, in("list tags", f.Name, err)) {
 				return
 			}
 		}
