@@ -23,9 +23,10 @@ type built struct {
 	took     Durations
 }
 
-// newBuilt takes the digest from what was built before, where the objects are the very same.
+// newBuilt takes the digest from what was built before, where the objects are the very same. The slice stays the builder's,
+// which may use it again.
 func newBuilt(revision source.Revision, objects []*unstructured.Unstructured, before ...*built) (*built, error) {
-	b := &built{revision: revision, objects: objects}
+	b := &built{revision: revision, objects: slices.Clone(objects)}
 	for _, was := range before {
 		if was != nil && slices.Equal(was.objects, objects) {
 			b.digest = was.digest

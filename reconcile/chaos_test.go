@@ -86,7 +86,7 @@ func (c *chaos) loop(name string) *Loop {
 		Delete: func(context.Context) (*apply.Result, error) { return c.cluster.delete(name) },
 	}
 	if c.IntN(2) == 0 {
-		l.Wait = func(ctx context.Context, _ source.Revision) error { pause(ctx, 5*time.Second); return ctx.Err() }
+		l.Wait = func(ctx context.Context, _ source.Revision) error { pause(ctx, 5*time.Second, nil); return ctx.Err() }
 	}
 	if name != "app-1" && c.IntN(3) == 0 {
 		l.DependsOn = []Dependency{{Name: "app-1", SameRevision: c.IntN(2) == 0}}

@@ -86,7 +86,7 @@ func TestRemovalEndsWhatIsUnderWay(t *testing.T) {
 			}
 			want(t, "time", time.Since(start), 0)
 		})
-		want(t, "events", s.told(), "Fetched Built Applied Removed")
+		want(t, "events", s.told(), "Fetched Built Applied Failed Removed")
 	})
 }
 

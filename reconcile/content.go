@@ -47,7 +47,7 @@ func (c *content) release() {
 func (c *content) pack(ctx context.Context, store Store) (digest.Digest, error) {
 	c.packing.Lock()
 	defer c.packing.Unlock()
-	known := reflect.TypeOf(store).Comparable()
+	known := reflect.ValueOf(store).Comparable()
 	if known {
 		if d := c.packed[store]; d != "" {
 			return d, nil

@@ -42,7 +42,10 @@ type core struct {
 	built   *built // the objects that are to be on the cluster
 	applied *built // those of the last Apply that succeeded
 	broken  bool   // the last Apply failed, of whatever
-	restore bool   // the store was asked for what was applied before this process
+
+	restored   bool // what the Store has was built, or it has nothing
+	restoreAt  time.Time
+	restoreBad int // tries that failed
 
 	busy      Stage     // what is under way of a round
 	unbuilt   *fault    // why the goal was not built; a fault of Restoring or Building
@@ -61,7 +64,8 @@ type core struct {
 	mendAt    time.Time // when drift is to be corrected; zero: there is none
 	mends     int       // corrections in a row, each soon after the one before
 	mended    time.Time
-	watching  bool // the goroutine that waits for drift was started
+	mending   chan struct{} // closed at the end of the next Apply
+	watching  bool          // the goroutine that waits for drift was started
 	watchErr  error
 	storeErr  error
 

@@ -17,7 +17,10 @@ const (
 	defaultTimeout  = 5 * time.Minute
 )
 
-func (l *Loop) interval() time.Duration { return or(l.Interval, defaultInterval) }
+// longest is the longest Interval, so that the sum of two is a Duration: 73 years.
+const longest time.Duration = 1 << 61
+
+func (l *Loop) interval() time.Duration { return min(or(l.Interval, defaultInterval), longest) }
 
 // delay is the time to the next round, after so many in a row that failed.
 func (l *Loop) delay(failures int) time.Duration {
@@ -34,7 +37,10 @@ func (l *Loop) delay(failures int) time.Duration {
 	if share == 0 {
 		share = 0.1
 	}
-	share = min(max(share, 0), 1)
+	if !(share > 0) { // nor is NaN
+		share = 0
+	}
+	share = min(share, 1)
 	return l.interval() + time.Duration(float64(l.interval())*share*(2*rand.Float64()-1))
 }
 

@@ -31,21 +31,21 @@ func (l *Loop) heedDrift(p *place) {
 			delay := l.delay(failures)
 			l.unwatched(err, delay)
 			p.run.queue.Add(l)
-			pause(p.ctx, delay)
+			pause(p.ctx, delay, nil)
 		default:
 			failures = 0
-			l.drifted(drifts)
+			mending := l.drifted(drifts)
 			p.run.queue.Add(l)
-			if len(drifts) == 0 { // against its contract; not at full speed
-				pause(p.ctx, l.delay(1))
-			}
+			// A Drift may tell of the same until it is corrected, and is not asked at full speed meanwhile.
+			pause(p.ctx, l.delay(1), mending)
 		}
 	}
 }
 
 // drifted says when drift is to be corrected: at once; where it comes back soon and again, somebody else wants it
-// otherwise, and the two are not to fight at full speed.
-func (l *Loop) drifted(drifts []apply.Drift) {
+// otherwise, and the two are not to fight at full speed. What it returns is closed after the next Apply.
+func (l *Loop) drifted(drifts []apply.Drift) <-chan struct{} {
+	mending := make(chan struct{})
 	l.update(func(c *core) []Event {
 		c.watchErr = nil
 		if len(drifts) == 0 {
@@ -53,17 +53,29 @@ func (l *Loop) drifted(drifts []apply.Drift) {
 		}
 		now := time.Now()
 		c.drifts, c.driftedAt = drifts, now
-		c.mends++
-		if now.Sub(c.mended) > l.interval() {
-			c.mends = 0
-		}
-		if c.mendAt.IsZero() {
+		c.mending = mending
+		if c.mendAt.IsZero() { // else the correction is due, of this too
+			c.mends++
+			if now.Sub(c.mended) > l.interval() {
+				c.mends = 0
+			}
 			c.mendAt = now
 			if c.mends > 0 {
 				c.mendAt = now.Add(l.delay(c.mends))
 			}
 		}
 		return []Event{Drifted{l.Name, drifts}}
+	})
+	return mending
+}
+
+// corrected has Drift be asked again after an Apply.
+func (l *Loop) corrected() {
+	l.set(func(c *core) {
+		if c.mending != nil {
+			close(c.mending)
+			c.mending = nil
+		}
 	})
 }
 
@@ -78,11 +90,13 @@ func (l *Loop) unwatched(err error, delay time.Duration) {
 	})
 }
 
-func pause(ctx context.Context, d time.Duration) {
+// pause waits for a while, or until one of the two ends.
+func pause(ctx context.Context, d time.Duration, end <-chan struct{}) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+	case <-end:
 	case <-ctx.Done():
 	}
 }

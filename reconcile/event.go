@@ -95,11 +95,12 @@ type Unhealthy struct {
 	Took     time.Duration
 }
 
-// Superseded says that the loop no longer waits for the health of a revision, since there are newer objects to apply.
+// Superseded says that the loop no longer waits for the health of a revision, since there are newer objects to apply, or
+// since its rounds were ended. Each [Waiting] is followed by one of Healthy, Unhealthy and Superseded.
 type Superseded struct {
 	Loop     string
 	Revision source.Revision // that was waited for
-	By       source.Revision
+	By       source.Revision // zero where the rounds were ended: by the end of Run or Once, by Replace, or by Remove
 }
 
 // Drifted says that objects are not as they were left. They are applied again, so an [Applied] follows.
@@ -158,7 +159,7 @@ type Failed struct {
 	Revision source.Revision // that was being fetched, built, applied or waited for, as far as known
 	Err      error
 	Failures int           // rounds that failed one after another, this one included
-	RetryIn  time.Duration // 0 after Once, which does not try again
+	RetryIn  time.Duration // 0 where it is not tried again: after Once, and where the loop's rounds were ended
 	Shared   bool          // the same fetch failed for another loop too, which was told
 }
 

@@ -119,6 +119,9 @@ func (e Unhealthy) String() string {
 
 // String implements [fmt.Stringer].
 func (e Superseded) String() string {
+	if e.By.IsZero() {
+		return fmt.Sprintf("%s: no longer waiting for %s: the loop was stopped", e.Loop, e.Revision)
+	}
 	return fmt.Sprintf("%s: no longer waiting for %s: there is %s", e.Loop, e.Revision, e.By)
 }
 

@@ -32,6 +32,7 @@ type engine struct {
 	loops      map[string]*Loop
 	dependents map[string]map[*Loop]bool // of a name
 	run        *run                      // nil while it does not run
+	running    bool                      // until Run has returned
 	turn       sync.Mutex                // held by Replace or Remove
 }
 
@@ -63,12 +64,15 @@ func (g *Group) Add(l *Loop) error {
 	if err := e.acyclic(l); err != nil {
 		return err
 	}
-	return g.admit(l)
+	if err := g.claim(l); err != nil {
+		return err
+	}
+	g.admit(l)
+	return nil
 }
 
-// admit is the rest of Add and Replace, under the lock.
-func (g *Group) admit(l *Loop) error {
-	e := &g.engine
+// claim makes the loop the group's, unless it is another's.
+func (g *Group) claim(l *Loop) error {
 	taken := false
 	l.set(func(c *core) {
 		if taken = c.group != nil; !taken {
@@ -78,6 +82,12 @@ func (g *Group) admit(l *Loop) error {
 	if taken {
 		return fmt.Errorf("adding loop %q: it is in a group already", l.Name)
 	}
+	return nil
+}
+
+// admit is the rest of Add and Replace, under the lock.
+func (g *Group) admit(l *Loop) {
+	e := &g.engine
 	if e.loops == nil {
 		e.loops, e.dependents = make(map[string]*Loop), make(map[string]map[*Loop]bool)
 	}
@@ -92,7 +102,6 @@ func (g *Group) admit(l *Loop) error {
 		e.run.enter(l)
 		e.wakeDependents(l.Name)
 	}
-	return nil
 }
 
 // dismiss undoes admit, for a loop that has no place any more.
@@ -146,14 +155,33 @@ func (g *Group) Replace(ctx context.Context, l *Loop) error {
 	if err := g.halt(ctx, old); err != nil {
 		return fmt.Errorf("replacing loop %q: %w", l.Name, err)
 	}
-	e.mu.Lock()
-	g.dismiss(old)
-	l.inherit(old)
-	err = g.admit(l)
-	e.mu.Unlock()
+	if err := g.exchange(old, l); err != nil {
+		return fmt.Errorf("replacing loop %q: %w", l.Name, err)
+	}
 	old.close()
 	old.set(func(c *core) { c.group = nil })
-	return err
+	return nil
+}
+
+// exchange is the end of Replace, with the lock, which it gives back. What others did while old was halted may be in its
+// way: old goes on then.
+func (g *Group) exchange(old, l *Loop) error {
+	e := &g.engine
+	defer e.mu.Unlock()
+	err := e.acyclic(l)
+	if err == nil {
+		err = g.claim(l)
+	}
+	if err != nil {
+		if e.run != nil {
+			e.run.enter(old)
+		}
+		return err
+	}
+	g.dismiss(old)
+	l.inherit(old)
+	g.admit(l)
+	return nil
 }
 
 // A Removal says what becomes of what a loop has applied.
@@ -182,6 +210,7 @@ func (g *Group) Remove(ctx context.Context, name string, what Removal) error {
 	if err := g.halt(ctx, l); err != nil {
 		return fmt.Errorf("removing loop %q: %w", name, err)
 	}
+	e.mu.Unlock()
 	var result *apply.Result
 	if what == Delete {
 		var err error
@@ -189,7 +218,9 @@ func (g *Group) Remove(ctx context.Context, name string, what Removal) error {
 			return fmt.Errorf("removing loop %q: %w", name, err)
 		}
 	}
-	e.mu.Lock()
+	if err := g.halt(ctx, l); err != nil { // a Run may have begun meanwhile
+		return fmt.Errorf("removing loop %q: %w", name, err)
+	}
 	g.dismiss(l)
 	e.mu.Unlock()
 	l.close()
@@ -198,15 +229,20 @@ func (g *Group) Remove(ctx context.Context, name string, what Removal) error {
 	return nil
 }
 
-// halt ends what the loop has under way, if the group runs.
+// halt ends what the loop has under way. Where it returns no error the loop has no place, and gets none as long as the
+// group's lock is held, which is the caller's then.
 func (g *Group) halt(ctx context.Context, l *Loop) error {
-	g.engine.mu.Lock()
-	r := g.engine.run
-	g.engine.mu.Unlock()
-	if r == nil {
-		return nil
+	for {
+		g.engine.mu.Lock()
+		p := l.placed()
+		if p == nil {
+			return nil
+		}
+		g.engine.mu.Unlock()
+		if err := p.run.leave(ctx, l, errStopped); err != nil {
+			return err
+		}
 	}
-	return r.leave(ctx, l, errStopped)
 }
 
 // Trigger is the Trigger of the loop of this name. It tells whether there is one.
@@ -270,7 +306,12 @@ func (l *Loop) grouped() *Group {
 func (l *Loop) inherit(old *Loop) {
 	old.core.mu.Lock()
 	o := &old.core
-	suspended, pin, history := o.suspended, o.pin, o.history
+	suspended, pin := o.suspended, o.pin
+	history := make([]*Outcome, len(o.history))
+	for i, was := range o.history {
+		told := was.clone()
+		history[i] = &told
+	}
 	applied, appliedAt, healthyAt := o.applied, o.appliedAt, o.healthyAt
 	old.core.mu.Unlock()
 	l.update(func(c *core) []Event {

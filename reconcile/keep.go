@@ -83,7 +83,7 @@ func (l *Loop) open(ctx context.Context, tagged artifact.Tagged) (*content, erro
 		return nil, err
 	}
 	c := newContent(source.NewSnapshot(fsys, revision))
-	if reflect.TypeOf(l.Store).Comparable() {
+	if reflect.ValueOf(l.Store).Comparable() {
 		c.packed[l.Store] = tagged.Digest
 	}
 	return c, nil
@@ -103,7 +103,7 @@ type kept struct {
 
 // reopen is open, once for all loops that want the same within a while. The caller releases the content.
 func (r *run) reopen(ctx context.Context, l *Loop, tagged artifact.Tagged) (*content, error) {
-	if !reflect.TypeOf(l.Store).Comparable() {
+	if !reflect.ValueOf(l.Store).Comparable() {
 		return l.open(ctx, tagged)
 	}
 	key := keptKey{l.Store, artifact.Tagged{Digest: tagged.Digest, Revision: tagged.Revision}}
@@ -122,20 +122,18 @@ func (r *run) reopen(ctx context.Context, l *Loop, tagged artifact.Tagged) (*con
 			return nil, err
 		}
 		k.content = c
-		time.AfterFunc(patient, func() { r.drop(key) })
+		time.AfterFunc(patient, func() { r.drop(key, k) })
 	}
 	return k.content.acquire(), nil
 }
 
-// drop lets go of what was kept open.
-func (r *run) drop(key keptKey) {
+// drop lets go of what was kept open. Who has found k just before it does may open it once more, for another while.
+func (r *run) drop(key keptKey, k *kept) {
 	r.mu.Lock()
-	k := r.kept[key]
-	delete(r.kept, key)
-	r.mu.Unlock()
-	if k == nil {
-		return
+	if r.kept[key] == k {
+		delete(r.kept, key)
 	}
+	r.mu.Unlock()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.content != nil {
@@ -145,10 +143,9 @@ func (r *run) drop(key keptKey) {
 }
 
 // restoreLast builds what the Store says was applied last, since the source cannot be fetched, or what it has does not
-// build, and nothing is known in this process. It is tried once.
+// build, and nothing is known in this process.
 func (l *Loop) restoreLast(p *place) {
-	l.set(func(c *core) { c.restore, c.busy = true, Restoring })
-	defer l.deliver()
+	l.set(func(c *core) { c.busy = Restoring })
 	start := time.Now()
 	ctx, cancel := l.limit(p.ctx, l.Timeouts.Fetch)
 	defer cancel()
@@ -158,12 +155,7 @@ func (l *Loop) restoreLast(p *place) {
 		from, err = p.run.reopen(ctx, l, tagged)
 	}
 	if err != nil {
-		l.set(func(c *core) {
-			c.busy = ""
-			if !errors.Is(err, artifact.ErrNotFound) {
-				c.storeErr = fmt.Errorf("restoring what was applied last: %w", late(ctx, err))
-			}
-		})
+		l.notRestored(p, late(ctx, err))
 		return
 	}
 	defer from.release()
@@ -172,13 +164,41 @@ func (l *Loop) restoreLast(p *place) {
 	l.core.mu.Lock()
 	failed := l.core.unbuilt
 	l.core.mu.Unlock()
-	if !l.build(p.ctx, from, from.Revision, Durations{Fetch: took}) {
-		return
-	}
+	built := l.build(p.ctx, from, from.Revision, Durations{Fetch: took})
 	l.set(func(c *core) {
-		c.built.proven = true
 		if failed != nil {
 			c.unbuilt = failed // of what the source has
 		}
+		switch c.restored = built; {
+		case built:
+			c.built.proven = true
+		case p.ctx.Err() == nil:
+			l.restoreLater(c)
+		}
 	})
+}
+
+// notRestored has the Store be asked again, unless it has nothing.
+func (l *Loop) notRestored(p *place, err error) {
+	l.update(func(c *core) []Event {
+		c.busy = ""
+		switch {
+		case p.ctx.Err() != nil:
+			return nil
+		case errors.Is(err, artifact.ErrNotFound):
+			c.restored = true
+			return nil
+		}
+		c.storeErr = fmt.Errorf("restoring what was applied last: %w", err)
+		delay := l.restoreLater(c)
+		return []Event{Failed{Loop: l.Name, Stage: Restoring, Err: c.storeErr, Failures: c.restoreBad, RetryIn: delay}}
+	})
+	l.deliver()
+}
+
+func (l *Loop) restoreLater(c *core) time.Duration {
+	c.restoreBad++
+	delay := l.delay(c.restoreBad)
+	c.restoreAt = time.Now().Add(delay)
+	return delay
 }

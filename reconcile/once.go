@@ -31,18 +31,42 @@ func (l *Loop) Once(ctx context.Context) error {
 
 func (l *Loop) once(ctx context.Context) error {
 	err := l.renew(ctx)
+	if ctx.Err() != nil && err == nil {
+		err = context.Cause(ctx)
+	}
 	if l.core.built == nil || ctx.Err() != nil {
 		return err
 	}
 	if failed := l.apply(ctx, l.core.built, CauseTrigger); failed != nil {
 		return errors.Join(err, failed)
 	}
-	if w, waits := l.beginWait(ctx, true); w != nil {
-		defer w.end()
-		l.deliver()
-		err = errors.Join(err, l.heed(waits, w))
+	return errors.Join(err, l.becomeHealthy(ctx))
+}
+
+// becomeHealthy waits for the health of what was applied, or for the wait of the group that is under way, and returns why
+// it is not.
+func (l *Loop) becomeHealthy(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if w, waits := l.beginWait(ctx, true); w != nil {
+			defer w.end()
+			l.deliver()
+			return l.heed(waits, w)
+		}
+		l.core.mu.Lock()
+		other, failed := l.core.wait, l.core.unapplied
+		l.core.mu.Unlock()
+		switch {
+		case failed != nil:
+			return failed.err
+		case other == nil:
+			return nil
+		}
+		select {
+		case <-other.done:
+		case <-ctx.Done():
+		}
 	}
-	return err
+	return context.Cause(ctx)
 }
 
 // renew has what is built be of the revision that the loop is to be at. Its error is told already.

@@ -57,7 +57,7 @@ func (r *run) forget(o *origin, l *Loop) {
 		o.cancel()
 	}
 	r.mu.Unlock()
-	r.satisfied(o, l)
+	r.unwanted(o, l)
 }
 
 // ask has the source fetched at once; where a fetch is under way, once more after it.
@@ -85,8 +85,18 @@ func (r *run) need(o *origin, revision source.Revision) *content {
 	return nil
 }
 
-// satisfied says that the loop has built what it wanted, or no longer wants it.
-func (r *run) satisfied(o *origin, l *Loop) {
+// satisfied says that the loop has built what it wanted.
+func (r *run) satisfied(o *origin, l *Loop, with source.Revision) {
+	r.mu.Lock()
+	newer := o.revision != with // of which the loop is about to hear
+	r.mu.Unlock()
+	if !newer {
+		r.unwanted(o, l)
+	}
+}
+
+// unwanted says that the loop wants no content of the source.
+func (r *run) unwanted(o *origin, l *Loop) {
 	r.mu.Lock()
 	var last *content
 	if delete(o.wanting, l); len(o.wanting) == 0 {
@@ -196,19 +206,21 @@ func (l *Loop) lacks(revision source.Revision) bool {
 	return c.pin.IsZero() && !c.suspended && !c.removing && (c.built == nil || c.built.revision != revision)
 }
 
-var errNothing = errors.New("the source returned neither a snapshot nor an error")
+// What a source returned against its contract.
+var (
+	errNothing    = errors.New("the source returned neither a snapshot nor an error")
+	errNoRevision = errors.New("the source returned a snapshot without a revision's digest, so that nobody can tell what is new")
+)
 
 // fetch calls the source, and asks that it keeps to its contract.
 func (f *fetch) fetch(ctx context.Context) {
 	start := time.Now()
 	ctx, cancel := f.loops[0].limit(ctx, f.timeout)
 	defer cancel()
-	f.snapshot, f.err = f.source.Fetch(ctx, f.known)
+	f.snapshot, f.err = fetchFrom(ctx, f.source, f.known)
 	f.took = time.Since(start)
 	f.revision = f.known
 	switch {
-	case f.err == nil && f.snapshot == nil:
-		f.err = errNothing
 	case f.err == nil:
 		f.revision = f.snapshot.Revision
 	case errors.Is(f.err, source.ErrNotModified) && !f.known.IsZero():
@@ -216,6 +228,22 @@ func (f *fetch) fetch(ctx context.Context) {
 	default:
 		f.err = late(ctx, f.err)
 	}
+}
+
+// fetchFrom returns a snapshot with a revision, or else an error.
+func fetchFrom(ctx context.Context, from source.Source, known source.Revision) (*source.Snapshot, error) {
+	snapshot, err := from.Fetch(ctx, known)
+	switch {
+	case err == nil && snapshot == nil:
+		err = errNothing
+	case err == nil && snapshot.Revision.Digest == "":
+		err = errNoRevision
+	}
+	if err != nil && snapshot != nil {
+		_ = snapshot.Close()
+		snapshot = nil
+	}
+	return snapshot, err
 }
 
 // end keeps what was fetched for those who want it, and says when to fetch next.

@@ -49,12 +49,10 @@ func (l *Loop) findPinned(ctx context.Context, pin source.Revision) (*content, e
 		}
 		origin = at
 	}
-	snapshot, err := origin.Fetch(ctx, source.Revision{})
+	snapshot, err := fetchFrom(ctx, origin, source.Revision{})
 	switch {
 	case err != nil:
 		return nil, err
-	case snapshot == nil:
-		return nil, errNothing
 	case snapshot.Revision.Digest != pin.Digest:
 		got := snapshot.Revision
 		_ = snapshot.Close()

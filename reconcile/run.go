@@ -89,10 +89,10 @@ func (g *Group) start(r *run) bool {
 	e := &g.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.run != nil {
+	if e.running {
 		return false
 	}
-	e.run = r
+	e.run, e.running = r, true
 	for _, l := range e.loops {
 		r.enter(l)
 	}
@@ -113,9 +113,15 @@ func (g *Group) stop(r *run) {
 		_ = r.leave(context.Background(), l, r.ctx.Err())
 		l.close()
 	}
-	for key := range maps.Clone(r.kept) {
-		r.drop(key)
+	r.mu.Lock()
+	open := maps.Clone(r.kept)
+	r.mu.Unlock()
+	for key, k := range open {
+		r.drop(key, k)
 	}
+	e.mu.Lock()
+	e.running = false
+	e.mu.Unlock()
 }
 
 // enter gives the loop a place, and has its source fetched.
@@ -144,7 +150,11 @@ func (r *run) leave(ctx context.Context, l *Loop, why error) error {
 	defer l.give()
 	p.tasks.Wait()
 	r.forget(p.origin, l)
-	l.set(func(c *core) { c.place, c.wait = nil, nil })
+	l.set(func(c *core) {
+		if c.place == p {
+			c.place, c.wait = nil, nil
+		}
+	})
 	l.deliver()
 	return nil
 }

@@ -11,10 +11,6 @@ import (
 
 // fail notes a fault, unless the stage was ended from outside, and says when to try again.
 func (l *Loop) fail(ctx context.Context, f *fault, o *Outcome) {
-	if ctx.Err() != nil {
-		l.set(func(c *core) { c.busy = "" })
-		return
-	}
 	l.update(func(c *core) []Event {
 		place := &c.unapplied
 		if f.stage == Restoring || f.stage == Building {
@@ -24,11 +20,21 @@ func (l *Loop) fail(ctx context.Context, f *fault, o *Outcome) {
 		if was := *place; was != nil && was.digest == f.digest && (f.digest != "" || was.revision == f.revision) {
 			f.failures += was.failures
 		}
+		if f.stage != Checking { // beside which a newer revision may be built
+			c.busy = ""
+		}
+		if ctx.Err() != nil {
+			if place == &c.unbuilt {
+				return nil
+			}
+			// An Applied or an Unhealthy was told, of which nobody is to think that it was all.
+			return []Event{Failed{Loop: l.Name, Stage: f.stage, Revision: f.revision, Err: f.err, Failures: f.failures}}
+		}
 		if f.stage == Checking {
 			c.unhealthy++
 			f.failures = c.unhealthy
 		}
-		c.busy, c.again = "", false
+		c.again = false
 		*place = f
 		event := Failed{Loop: l.Name, Stage: f.stage, Revision: f.revision, Err: f.err, Failures: f.failures}
 		delay := max(l.delay(f.failures), patience(f.err))
@@ -60,7 +66,7 @@ func (l *Loop) buildWanted(p *place) {
 	}
 	defer content.release()
 	if l.build(p.ctx, content, content.Revision, Durations{Fetch: fetchFor}) {
-		p.run.satisfied(p.origin, l)
+		p.run.satisfied(p.origin, l, goal)
 	}
 }
 
@@ -88,34 +94,30 @@ func (l *Loop) build(ctx context.Context, from *content, goal source.Revision, t
 	return true
 }
 
-// have takes b as what is to be applied. If it has other objects, the wait for the health of the old ones ends.
+// have takes b as what is to be applied.
 func (l *Loop) have(b *built) {
 	l.update(func(c *core) []Event {
 		changed := !b.same(c.applied)
-		events := []Event{Built{l.Name, b.revision, b.digest, len(b.objects), changed, b.took.Build}}
-		if w := c.wait; w != nil && w.digest != b.digest {
-			w.end()
-			w.outcome.Health = HealthSuperseded
-			c.wait, c.healthy = nil, false
-			events = append(events, Superseded{l.Name, c.applied.revision, b.revision})
-		}
 		if c.unapplied != nil && c.unapplied.digest != b.digest {
 			c.unapplied, c.unhealthy = nil, 0
 		}
 		c.built, c.unbuilt, c.busy = b, nil, ""
-		return events
+		return []Event{Built{l.Name, b.revision, b.digest, len(b.objects), changed, b.took.Build}}
 	})
 	l.deliver()
 }
 
 // apply applies b, which is what was built or what was applied, and returns the error.
 func (l *Loop) apply(ctx context.Context, b *built, cause Cause) error {
-	l.set(func(c *core) {
+	l.update(func(c *core) []Event {
 		c.busy, c.due, c.again, c.mendAt = Applying, false, false, time.Time{}
 		if cause == CauseDrift {
 			c.mended = time.Now()
 		}
+		return l.supersede(c, b)
 	})
+	l.deliver()
+	defer l.corrected()
 	start := time.Now()
 	limited, cancel := l.limit(ctx, l.Timeouts.Apply)
 	result, err := l.Apply(limited, b.revision, b.objects)
@@ -138,6 +140,18 @@ func (l *Loop) apply(ctx context.Context, b *built, cause Cause) error {
 	l.keepTag(ctx, b)
 	l.wakeDependents()
 	return nil
+}
+
+// supersede ends the wait for the health of other objects than b's.
+func (l *Loop) supersede(c *core, b *built) []Event {
+	w := c.wait
+	if w == nil || w.digest == b.digest {
+		return nil
+	}
+	w.end()
+	w.outcome.Health = HealthSuperseded
+	c.wait = nil
+	return []Event{Superseded{l.Name, c.applied.revision, b.revision}}
 }
 
 // landed notes that b is on the cluster.

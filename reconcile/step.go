@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gitopskit/gitopskit/source"
@@ -95,19 +96,19 @@ func (l *Loop) decideContent(p *place, now time.Time) (step, source.Revision, bo
 	failed := c.unbuilt != nil && c.unbuilt.revision == goal
 	pinned := !c.pin.IsZero()
 	again := !failed || c.again || !c.unbuilt.rests(now)
-	lost := c.built == nil && l.Store != nil && !c.restore && !pinned && (c.fetchErr != nil || failed)
+	lost := c.built == nil && l.Store != nil && !c.restored && !pinned && (c.fetchErr != nil || failed) && !now.Before(c.restoreAt)
 	l.core.mu.Unlock()
 	switch {
 	case idle:
-		p.run.satisfied(p.origin, l)
+		p.run.unwanted(p.origin, l)
 		return toRest, goal, false
 	case pinned:
-		p.run.satisfied(p.origin, l)
+		p.run.unwanted(p.origin, l)
 		if lacks && again {
 			return toBuild, goal, true
 		}
 	case !lacks && !goal.IsZero():
-		p.run.satisfied(p.origin, l)
+		p.run.satisfied(p.origin, l, goal)
 	case lacks && again:
 		if content := p.run.need(p.origin, goal); content != nil {
 			content.release()
@@ -132,9 +133,9 @@ func (l *Loop) candidate() *built {
 	l.update(func(c *core) []Event {
 		var events []Event
 		texts := make([]string, 0, len(blocking))
-		for i, x := range blocking {
+		for _, x := range blocking {
 			texts = append(texts, x.String())
-			if i >= len(c.blocked) || c.blocked[i] != texts[i] {
+			if !slices.Contains(c.blocked, x.String()) {
 				events = append(events, DependencyNotReady{l.Name, b.revision, x.Dependency, x.why})
 			}
 		}
@@ -197,6 +198,7 @@ func (l *Loop) next() time.Time {
 			soonest(f.retryAt)
 		}
 	}
+	soonest(c.restoreAt)
 	soonest(c.mendAt)
 	soonest(c.dueAt)
 	if c.broken && c.unapplied == nil || !c.dueAt.IsZero() && !c.dueAt.After(now) {

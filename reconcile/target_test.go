@@ -70,7 +70,7 @@ func (b *targetBench) until(what string, done func() bool) {
 	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
 	defer cancel()
 	for !done() {
-		pause(ctx, 10*time.Millisecond)
+		pause(ctx, 10*time.Millisecond, nil)
 		if ctx.Err() != nil {
 			for _, s := range b.group.Status() {
 				b.t.Logf("%s: %s %q %v", s.Name, s.State, s.Reason, s.Err)

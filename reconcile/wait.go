@@ -12,7 +12,8 @@ import (
 type waiting struct {
 	digest  digest.Digest // of the objects
 	end     context.CancelFunc
-	outcome *Outcome // of the Apply before it
+	outcome *Outcome      // of the Apply before it
+	done    chan struct{} // closed when all of it is noted
 }
 
 // await has a goroutine wait for the health of what was just applied, where that is not known, and nobody does.
@@ -38,7 +39,7 @@ func (l *Loop) beginWait(ctx context.Context, inRound bool) (*waiting, context.C
 		if l.Wait == nil || known || idle {
 			return nil
 		}
-		w = &waiting{digest: c.applied.digest, outcome: c.last}
+		w = &waiting{digest: c.applied.digest, outcome: c.last, done: make(chan struct{})}
 		w.outcome.Health = HealthWaiting
 		ctx, w.end = context.WithCancel(ctx)
 		c.wait = w
@@ -49,6 +50,7 @@ func (l *Loop) beginWait(ctx context.Context, inRound bool) (*waiting, context.C
 
 // heed waits, and notes what came of it, unless there are newer objects meanwhile, or an end.
 func (l *Loop) heed(ctx context.Context, w *waiting) error {
+	defer close(w.done)
 	start := time.Now()
 	l.core.mu.Lock()
 	revision := l.core.applied.revision
@@ -66,7 +68,7 @@ func (l *Loop) heed(ctx context.Context, w *waiting) error {
 		c.wait = nil
 		if ended && err != nil {
 			w.outcome.Health = HealthNone
-			return nil
+			return []Event{Superseded{Loop: l.Name, Revision: c.applied.revision}}
 		}
 		revision = c.applied.revision // it may have advanced
 		w.outcome.Took.Wait = took
