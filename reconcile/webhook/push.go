@@ -115,7 +115,7 @@ func (h *Handler) hostPush(isPush bool, body []byte) (*Push, error) {
 		return nil, refusef(http.StatusBadRequest, "the message names no repository, or no ref: is it of %s?", h.opts.Provider)
 	}
 	// A deleted reference comes to be all zeros, in SHA-1 as in SHA-256.
-	if strings.Trim(p.Commit, "0") == "" {
+	if p.Commit != "" && strings.Trim(p.Commit, "0") == "" {
 		p.Commit, p.Deleted = "", true
 	}
 	return p, nil
