@@ -209,7 +209,7 @@ func (l *Loop) lacks(revision source.Revision) bool {
 // What a source returned against its contract.
 var (
 	errNothing    = errors.New("the source returned neither a snapshot nor an error")
-	errNoRevision = errors.New("the source returned a snapshot without a revision's digest, so that nobody can tell what is new")
+	errNoRevision = errors.New("the source returned a snapshot whose revision has no digest")
 )
 
 // fetch calls the source, and asks that it keeps to its contract.

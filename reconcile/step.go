@@ -96,7 +96,8 @@ func (l *Loop) decideContent(p *place, now time.Time) (step, source.Revision, bo
 	failed := c.unbuilt != nil && c.unbuilt.revision == goal
 	pinned := !c.pin.IsZero()
 	again := !failed || c.again || !c.unbuilt.rests(now)
-	lost := c.built == nil && l.Store != nil && !c.restored && !pinned && (c.fetchErr != nil || failed) && !now.Before(c.restoreAt)
+	lost := c.built == nil && !pinned && (c.fetchErr != nil || failed)
+	lost = lost && l.Store != nil && !c.restored && !now.Before(c.restoreAt)
 	l.core.mu.Unlock()
 	switch {
 	case idle:
