@@ -22,7 +22,7 @@ func (l *Loop) follow(p *place) {
 func (l *Loop) heedDrift(p *place) {
 	failures := 0
 	for p.ctx.Err() == nil {
-		drifts, err := l.Drift(p.ctx)
+		drifts, err := guard(func() ([]apply.Drift, error) { return l.Drift(p.ctx) })
 		switch {
 		case p.ctx.Err() != nil:
 			return

@@ -133,7 +133,7 @@ func (l *Loop) deleteAll(ctx context.Context) (*apply.Result, error) {
 	start := time.Now()
 	limited, cancel := l.limit(ctx, l.Timeouts.Apply)
 	defer cancel()
-	result, err := l.Delete(limited)
+	result, err := guard(func() (*apply.Result, error) { return l.Delete(limited) })
 	if result == nil {
 		result = &apply.Result{}
 	}

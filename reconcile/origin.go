@@ -232,7 +232,7 @@ func (f *fetch) fetch(ctx context.Context) {
 
 // fetchFrom returns a snapshot with a revision, or else an error.
 func fetchFrom(ctx context.Context, from source.Source, known source.Revision) (*source.Snapshot, error) {
-	snapshot, err := from.Fetch(ctx, known)
+	snapshot, err := guard(func() (*source.Snapshot, error) { return from.Fetch(ctx, known) })
 	switch {
 	case err == nil && snapshot == nil:
 		err = errNothing

@@ -40,7 +40,7 @@ func (l *Loop) findPinned(ctx context.Context, pin source.Revision) (*content, e
 	}
 	origin := l.Source
 	if l.At != nil {
-		at, err := l.At(pin)
+		at, err := guard(func() (source.Source, error) { return l.At(pin) })
 		if err != nil {
 			return nil, err
 		}

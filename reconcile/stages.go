@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/gitopskit/gitopskit/apply"
 	"github.com/gitopskit/gitopskit/source"
 )
@@ -75,7 +77,7 @@ func (l *Loop) build(ctx context.Context, from *content, goal source.Revision, t
 	l.set(func(c *core) { c.busy = Building })
 	start := time.Now()
 	limited, cancel := l.limit(ctx, l.Timeouts.Build)
-	objects, err := l.Build(limited, from.Snapshot)
+	objects, err := guard(func() ([]*unstructured.Unstructured, error) { return l.Build(limited, from.Snapshot) })
 	err = late(limited, err)
 	cancel()
 	took.Build = time.Since(start)
@@ -120,7 +122,7 @@ func (l *Loop) apply(ctx context.Context, b *built, cause Cause) error {
 	defer l.corrected()
 	start := time.Now()
 	limited, cancel := l.limit(ctx, l.Timeouts.Apply)
-	result, err := l.Apply(limited, b.revision, b.objects)
+	result, err := guard(func() (*apply.Result, error) { return l.Apply(limited, b.revision, b.objects) })
 	err = late(limited, err)
 	cancel()
 	if result == nil {

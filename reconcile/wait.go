@@ -57,7 +57,8 @@ func (l *Loop) heed(ctx context.Context, w *waiting) error {
 	l.core.mu.Unlock()
 	limited, cancel := l.limit(ctx, l.Timeouts.Wait)
 	defer cancel()
-	err := late(limited, l.Wait(limited, revision))
+	_, err := guard(func() (any, error) { return nil, l.Wait(limited, revision) })
+	err = late(limited, err)
 	took := time.Since(start)
 	ended := ctx.Err() != nil
 	var failed *fault
