@@ -18,6 +18,7 @@ import (
 type core struct {
 	once sync.Once
 	turn chan struct{} // held by the round under way
+	exit chan struct{} // held by who removes or replaces it
 	mail mailbox
 
 	mu    sync.Mutex
@@ -98,7 +99,7 @@ type place struct {
 }
 
 func (l *Loop) init() {
-	l.core.once.Do(func() { l.core.turn = make(chan struct{}, 1) })
+	l.core.once.Do(func() { l.core.turn, l.core.exit = make(chan struct{}, 1), make(chan struct{}, 1) })
 }
 
 func (l *Loop) check() error {

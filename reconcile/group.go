@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,7 +34,6 @@ type engine struct {
 	dependents map[string]map[*Loop]bool // of a name
 	run        *run                      // nil while it does not run
 	running    bool                      // until Run has returned
-	turn       sync.Mutex                // held by Replace or Remove
 }
 
 // Run runs many loops at once until ctx ends, and returns ctx's error then. A loop that cannot run at all, since it lacks a
@@ -135,15 +135,15 @@ func (g *Group) Replace(ctx context.Context, l *Loop) error {
 		return err
 	}
 	e := &g.engine
-	e.turn.Lock()
-	defer e.turn.Unlock()
+	old, stay, err := g.goodbye(ctx, l.Name)
+	if err != nil {
+		return fmt.Errorf("replacing loop %q: %w", l.Name, err)
+	}
+	defer stay()
 	e.mu.Lock()
-	old := e.loops[l.Name]
-	err := e.acyclic(l)
+	err = e.acyclic(l)
 	e.mu.Unlock()
 	switch {
-	case old == nil:
-		return fmt.Errorf("replacing loop %q: there is none of this name", l.Name)
 	case old == l:
 		return fmt.Errorf("replacing loop %q: it is the same", l.Name)
 	case err != nil:
@@ -197,13 +197,12 @@ const (
 // where that fails the loop stays, without rounds, and Remove may be called again.
 func (g *Group) Remove(ctx context.Context, name string, what Removal) error {
 	e := &g.engine
-	e.turn.Lock()
-	defer e.turn.Unlock()
-	l, ok := g.Loop(name)
-	switch {
-	case !ok:
-		return fmt.Errorf("removing loop %q: there is none of this name", name)
-	case what == Delete && l.Delete == nil:
+	l, stay, err := g.goodbye(ctx, name)
+	if err != nil {
+		return fmt.Errorf("removing loop %q: %w", name, err)
+	}
+	defer stay()
+	if what == Delete && l.Delete == nil {
 		return fmt.Errorf("removing loop %q: its Delete is not set", name)
 	}
 	l.set(func(c *core) { c.removing = true })
@@ -227,6 +226,28 @@ func (g *Group) Remove(ctx context.Context, name string, what Removal) error {
 	l.tell(Removed{name, result})
 	l.set(func(c *core) { c.group = nil })
 	return nil
+}
+
+var errNoLoop = errors.New("there is none of this name")
+
+// goodbye returns the loop of the name when nobody else is about to remove or replace it, until what it returns is called.
+func (g *Group) goodbye(ctx context.Context, name string) (*Loop, func(), error) {
+	for {
+		l, ok := g.Loop(name)
+		if !ok {
+			return nil, nil, errNoLoop
+		}
+		select {
+		case l.core.exit <- struct{}{}:
+		case <-ctx.Done():
+			return nil, nil, context.Cause(ctx)
+		}
+		stay := func() { <-l.core.exit }
+		if now, _ := g.Loop(name); now == l {
+			return l, stay, nil
+		}
+		stay()
+	}
 }
 
 // halt ends what the loop has under way. Where it returns no error the loop has no place, and gets none as long as the

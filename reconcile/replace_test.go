@@ -106,3 +106,30 @@ func TestWhatIsReplacedDoesNotRunThoughRunBeganMeanwhile(t *testing.T) {
 		})
 	})
 }
+
+func TestRemovalThatHangsHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newFleetOrigin("a", "b")
+		a, b := newShip("a", o), newShip("b", o)
+		a.Delete = func(ctx context.Context) (*apply.Result, error) { <-ctx.Done(); return nil, ctx.Err() }
+		sail(t, []*ship{a, b}, func(g *Group) {
+			long, end := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- g.Remove(long, "a", Delete) }()
+			later(time.Second)
+			start := time.Now()
+			want(t, "the other", g.Remove(t.Context(), "b", Leave), nil)
+			short, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if err := g.Remove(short, "a", Leave); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("a second removal returned %v", err)
+			}
+			want(t, "time", time.Since(start), time.Second)
+			end()
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Errorf("the removal returned %v", err)
+			}
+			want(t, "removed after all", g.Remove(t.Context(), "a", Leave), nil)
+		})
+	})
+}
