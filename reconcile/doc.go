@@ -31,9 +31,9 @@
 //
 // # What is wanted, tried and applied
 //
-// A revision that does not build, or is refused by the cluster, does not undo the last good one, whose drift goes on to be
-// corrected. While the source is out of reach that is so, too; with a Store, such as an artifact.DirStore, also after a
-// restart. [Loop.Pin] rolls back: to a revision that the Store has, or that At gives. [Status] tells the revisions apart:
+// A revision that does not build does not undo the last good one, whose drift goes on to be corrected. While the source is
+// out of reach that is so, too; with a Store, such as an artifact.DirStore, also after a restart. One that the cluster
+// refuses is tried again with growing delays, as far as it comes, and what drifts meanwhile is corrected by that. [Loop.Pin] rolls back: to a revision that the Store has, or that At gives. [Status] tells the revisions apart:
 // the one that the source has, the one that was tried last, the one that is applied, the one that is pinned; and the
 // [Reason] why they differ.
 //
@@ -50,6 +50,7 @@
 // # What it never does
 //
 // This package knows no fetcher and no kustomize: all that it calls is a value the consumer gave it. It keeps no state
-// outside its memory but what is put into the Store, holds no snapshot longer than until it is built, and no goroutine
-// outlives Run. Events and status hold no object; errors are told as they are.
+// outside its memory but what is put into the Store, holds no snapshot longer than until it is built or there is a newer one,
+// and no goroutine outlives Run. Events and status hold no object; errors are told as they are. A panic of a loop's Source,
+// At, Build, Apply, Wait, Drift or Delete is an error of that loop; one of OnEvent or Close is not caught.
 package reconcile
