@@ -4,15 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/gitopskit/gitopskit/apply"
+	"github.com/gitopskit/gitopskit/artifact"
+	"github.com/gitopskit/gitopskit/internal/testbed"
 	"github.com/gitopskit/gitopskit/source"
 )
 
@@ -58,17 +62,47 @@ func (l *ledger) note(e Event) {
 	l.mu.Unlock()
 }
 
+// A flakyStore fails by chance, whatever it is asked for.
+type flakyStore struct{ *memoryStore }
+
+func byChance(most int) error {
+	if rand.IntN(most) == 0 {
+		return errors.New("by chance")
+	}
+	return nil
+}
+
+func (s flakyStore) Put(ctx context.Context, r io.Reader, want artifact.Descriptor) error {
+	return cmpErr(byChance(5), s.memoryStore.Put(ctx, r, want))
+}
+
+func (s flakyStore) Open(ctx context.Context, d digest.Digest) (io.ReadCloser, error) {
+	if err := byChance(5); err != nil {
+		return nil, err
+	}
+	return s.memoryStore.Open(ctx, d)
+}
+
+func (s flakyStore) Stat(ctx context.Context, d digest.Digest) (artifact.Descriptor, error) {
+	want, err := s.memoryStore.Stat(ctx, d)
+	return want, cmpErr(byChance(5), err)
+}
+
+func (s flakyStore) Tag(ctx context.Context, name string, d digest.Digest, revision string) error {
+	return cmpErr(byChance(5), s.memoryStore.Tag(ctx, name, d, revision))
+}
+
+func (s flakyStore) Resolve(ctx context.Context, name string) (artifact.Tagged, error) {
+	tagged, err := s.memoryStore.Resolve(ctx, name)
+	return tagged, cmpErr(byChance(5), err)
+}
+
 // crowdLoop fails, waits and drifts by chance.
-func crowdLoop(i int, from source.Source, books *sync.Map) *Loop {
+func crowdLoop(i int, from source.Source, store Store, books *sync.Map) *Loop {
 	s := newShip(fmt.Sprintf("app-%d", i), from)
+	s.Store = store
 	book := &ledger{debts: make(map[Stage]int)}
 	books.Store(s.Loop, book)
-	chance := func(most int) error {
-		if rand.IntN(most) == 0 {
-			return errors.New("by chance")
-		}
-		return nil
-	}
 	l := s.Loop
 	l.OnEvent = func(e Event) {
 		book.note(e)
@@ -87,20 +121,20 @@ func crowdLoop(i int, from source.Source, books *sync.Map) *Loop {
 	}
 	l.Apply = func(ctx context.Context, r source.Revision, all []*unstructured.Unstructured) (*apply.Result, error) {
 		pause(ctx, time.Duration(rand.IntN(2000))*time.Millisecond, nil)
-		if err := errors.Join(ctx.Err(), chance(5)); err != nil {
+		if err := errors.Join(ctx.Err(), byChance(5)); err != nil {
 			return nil, err // which has no changes
 		}
 		return s.apply(ctx, r, all)
 	}
 	l.Wait = func(ctx context.Context, _ source.Revision) error {
 		pause(ctx, time.Duration(rand.IntN(20))*time.Second, nil)
-		return errors.Join(ctx.Err(), chance(5))
+		return errors.Join(ctx.Err(), byChance(5))
 	}
 	l.Drift = func(ctx context.Context) ([]apply.Drift, error) {
 		pause(ctx, time.Duration(rand.IntN(60))*time.Second, nil)
-		return someDrift(), errors.Join(ctx.Err(), chance(10))
+		return someDrift(), errors.Join(ctx.Err(), byChance(10))
 	}
-	l.Delete = func(context.Context) (*apply.Result, error) { return nil, chance(3) }
+	l.Delete = func(context.Context) (*apply.Result, error) { return nil, byChance(3) }
 	l.Interval, l.RetryMax = 10*time.Second, 20*time.Second
 	if i%3 == 1 {
 		l.DependsOn = []Dependency{{Name: fmt.Sprintf("app-%d", i-1), SameRevision: i%2 == 0}}
@@ -109,16 +143,19 @@ func crowdLoop(i int, from source.Source, books *sync.Map) *Loop {
 }
 
 func TestACrowdCallsEverythingAtOnce(t *testing.T) {
-	const n, callers = 150, 8
+	n, calls := 150, 100 // of each of the callers
+	if testbed.Race {
+		n, calls = 60, 40
+	}
 	synctest.Test(t, func(t *testing.T) {
 		var names []string
 		for i := range n {
 			names = append(names, fmt.Sprintf("app-%d", i))
 		}
 		origins := []*fleetOrigin{newFleetOrigin(names...), newFleetOrigin(names...), newFleetOrigin(names...)}
-		books := new(sync.Map)
+		books, store := new(sync.Map), flakyStore{newMemoryStore()}
 		g := &Group{Workers: 3}
-		another := func(i int) *Loop { return crowdLoop(i, origins[i%len(origins)], books) }
+		another := func(i int) *Loop { return crowdLoop(i, origins[i%len(origins)], store, books) }
 		for i := range n {
 			if err := g.Add(another(i)); err != nil {
 				t.Fatal(err)
@@ -127,9 +164,9 @@ func TestACrowdCallsEverythingAtOnce(t *testing.T) {
 		for range 2 { // lives of the group
 			runFleet(t, g, func(g *Group) {
 				var callsDone sync.WaitGroup
-				for range callers {
+				for range 8 {
 					callsDone.Go(func() {
-						for range 100 {
+						for range calls {
 							crowdCall(t, g, rand.IntN(n), origins, another)
 							time.Sleep(time.Duration(rand.IntN(1000)) * time.Millisecond)
 						}

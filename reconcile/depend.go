@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gitopskit/gitopskit/source"
@@ -9,6 +10,10 @@ import (
 
 // acyclic refuses a loop that would depend on itself. A loop that is not there yet depends on nothing.
 func (e *engine) acyclic(l *Loop) error {
+	onItself := slices.ContainsFunc(l.DependsOn, func(d Dependency) bool { return d.Name == l.Name })
+	if len(e.dependents[l.Name]) == 0 && !onItself {
+		return nil // where nobody depends on it, it closes no cycle: most are added so
+	}
 	seen := make(map[string]bool)
 	var walk func(path []string, depends []Dependency) error
 	walk = func(path []string, depends []Dependency) error {

@@ -3,6 +3,8 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -132,4 +134,22 @@ func TestRemovalThatHangsHoldsUpNoOther(t *testing.T) {
 			want(t, "removed after all", g.Remove(t.Context(), "a", Leave), nil)
 		})
 	})
+}
+
+func TestLongChainOfDependenciesIsClosedByNobody(t *testing.T) {
+	g, o := new(Group), newFleetOrigin()
+	loop := func(i, on int) *Loop {
+		return newShip(fmt.Sprint(i), o).after(Dependency{Name: fmt.Sprint(on)}).Loop
+	}
+	for i := range 3000 {
+		if err := g.Add(loop(i+1, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, l := range []*Loop{loop(0, 3000), loop(4000, 4000)} {
+		if err := g.Add(l); err == nil || !strings.Contains(err.Error(), "depend on itself") {
+			t.Errorf("%s: Add returned %.200v", l.Name, err)
+		}
+	}
+	want(t, "added after all", g.Add(loop(0, -1)), nil)
 }
