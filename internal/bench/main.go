@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/gitopskit/gitopskit/internal/bench/work"
 )
@@ -39,7 +40,7 @@ func (a *area) defaultN() string {
 	return a.n
 }
 
-var areas = []area{applyArea, kustomizeArea, gitArea, bucketArea, artifactArea}
+var areas = []area{applyArea, kustomizeArea, gitArea, bucketArea, artifactArea, reconcileArea}
 
 // Options are those of the command line.
 type options struct {
@@ -66,6 +67,10 @@ type options struct {
 	// Of the area artifact.
 	dir   string
 	tools tools
+
+	// Of the area reconcile.
+	interval, idle time.Duration
+	svg            string // file; empty: none
 }
 
 func main() {
@@ -89,7 +94,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	flags.Usage = func() { usage(flags) }
 	n := flags.String("n", a.defaultN(),
-		"how many objects, in the areas git and artifact files, at least 2; or several numbers, with commas")
+		"how many objects, in the areas git and artifact files, in reconcile loops, at least 2; or several numbers, with commas")
 	runs := flags.String("runs", "3", "timed runs of each contender; or one number for each of n")
 	who := flags.String("who", ".", "regular expression of the contenders that take part")
 	flags.StringVar(&o.profile, "profile", "", "existing folder for CPU profiles of the timed work")

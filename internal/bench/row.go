@@ -32,6 +32,15 @@ type row struct {
 	Bytes    int64            `json:"bytes,omitempty"`    // of the archive
 	AloneMS  float64          `json:"alone_ms,omitempty"` // of one build, where MS is until two side by side are done
 
+	// Of the area reconcile.
+	CPUMS          float64 `json:"cpu_ms,omitempty"` // processor time, of all cores
+	Fetches        int     `json:"fetches,omitempty"`
+	Builds         int     `json:"builds,omitempty"`
+	Applies        int     `json:"applies,omitempty"`
+	SourceRequests int64   `json:"source_requests,omitempty"`
+	SourceBytes    int64   `json:"source_bytes,omitempty"` // of the wire, in both directions
+	IntervalMS     float64 `json:"interval_ms,omitempty"`  // of the loops
+
 	// Missing says why there is nothing but names: the contender's program is not there.
 	Missing string `json:"missing,omitempty"`
 
