@@ -15,6 +15,7 @@ type bar struct {
 	figure     func(row) float64
 	least      float64 // of theirs to ours, or of our own figure; 0: there is a most
 	most       float64 // of ours to theirs, or of our own figure
+	none       bool    // our own figure has to be 0
 	from       int     // it is asked for from this many objects on
 	upTo       int     // and up to this many; 0: any number
 	fixed      bool    // the work is the same one for each n
@@ -56,7 +57,7 @@ func (a *area) printBar(w io.Writer, rows []row, b bar, s scale) {
 	ours, ok := find(rows, s.n, s.size, b.work, ourselves)
 	theirs, there := b.best(rows, s)
 	fmt.Fprintf(w, "%8d%s  %-*s %-*s ", s.n, a.sizeCell(fmt.Sprint(s.size)), a.whatWidth(), b.what, a.whoWidth(), theirs.Who)
-	if !ok || !there || b.figure(ours) <= 0 || len(b.than) > 0 && b.figure(theirs) <= 0 {
+	if !ok || !there || b.figure(ours) <= 0 && !b.none || len(b.than) > 0 && b.figure(theirs) <= 0 {
 		fmt.Fprintln(w, "not measured")
 		return
 	}

@@ -28,19 +28,19 @@ func reconcileBars() []bar {
 	one := func(what, work string, figure func(row) float64, most float64) bar {
 		return bar{what: work + " " + what, work: work, figure: figure, most: most}
 	}
-	// What is counted has to be there, too: a bar does not take a zero for a figure.
-	plus := func(figure func(row) float64) func(row) float64 { return func(r row) float64 { return 1 + figure(r) } }
+	none := func(what, work string, figure func(row) float64) bar {
+		return bar{what: work + " " + what, work: work, figure: figure, none: true}
+	}
 	bars := []bar{
 		{what: "first ms", work: fleet.First, than: []string{limit}, figure: milliseconds, most: 1.5},
 		one("fetches", fleet.OneTouched, fetches, 1),
 		one("builds", fleet.OneTouched, builds, 1),
 		one("applies", fleet.OneTouched, applies, 1),
 		one("ms", fleet.OneTouched, milliseconds, 1000),
-		one("builds + 1", fleet.NoTouched, plus(builds), 1),
-		one("requests + 1", fleet.NoTouched, plus(requests), 1),
-		one("requests + 1", fleet.Idle, plus(requests), 1),
-		one("of source, each interval", fleet.Idle, eachInterval, 1),
-		one("applies", fleet.Drift, applies, 1),
+		none("builds", fleet.NoTouched, builds),
+		none("requests", fleet.NoTouched, requests),
+		none("requests", fleet.Idle, requests),
+		one("requests of source, each interval", fleet.Idle, eachInterval, 1),
 	}
 	for _, work := range fleet.All {
 		b := one("peak MiB", work, mebibytes, 150)
