@@ -14,6 +14,8 @@
 //	go run . bucket -n 1000 -aws /usr/bin/aws
 //	go run . artifact                      archives of up to 50,000 files
 //	go run . artifact -n 5000 -work 'manifests' -who 'gitopskit|pigz'
+//	go run . reconcile                     1,000 loops of one process
+//	go run . reconcile -n 100,1000,5000 -runs 3,3,1 -svg scaling.svg
 //
 // It is a module of its own, so that the peers never enter the library's go.mod.
 //
@@ -46,6 +48,8 @@
 // where ms is the median; peak_mib is 0 where the system does not tell. A request with dryRun is of the verb "dry-run". In
 // the areas kustomize and artifact, which make no requests, git and bucket "objects" follows, the objects or the files,
 // "bytes" of an archive, and "alone_ms" where two builds ran side by side. A row with "missing" has no figures: it says why.
+// In the area reconcile, which has "objects" too, follow "cpu_ms", "fetches", "builds", "applies", "source_requests",
+// "source_bytes" and "interval_ms", each where it is not 0.
 //
 // # The area apply
 //
@@ -187,4 +191,39 @@
 //     as pigz takes all. tar unpacks with -m --no-same-owner, without times and owners, which gitopskit does not keep.
 //     Nothing knows a digest. The peak is the sum of the two processes', and each counts at least what the process had that
 //     started it, about 8 MiB, so it says little.
+//
+// # The area reconcile
+//
+// n applications lie in one Git repository, a folder each, of four objects each: those of Flux's own benchmark, a Deployment
+// that is scaled to zero, a Service, a ServiceAccount and an Ingress. The repository is on git's http-backend, over plain
+// HTTP, and the cluster is an API server that stores objects and runs no controllers; each process has a fresh one, for
+// the objects of others would be in its lists. Nobody waits for health. One process does all works, one after the other:
+//
+//   - first: until the objects of all applications are applied, by a process that has its clients and a connection, from
+//     nothing.
+//   - one touched: from before a push that changes the image of one application, of which a webhook tells, until that is
+//     applied. Then it is waited until the other loops know that nothing is to be done, which is counted too.
+//   - none touched: the same with a change of the README, until all loops know that.
+//   - idle: a minute in which nothing happens; only in the round that counts.
+//   - drift: from before somebody changes the replicas of a Deployment until that is mended.
+//   - source down: the Git server is out of reach, and somebody asks for it by the webhook; until all loops know.
+//   - drift, source down: drift again, of another application.
+//   - source back: from when the Git server is in reach again, with a push that changes one application and of which nobody
+//     tells, until that is applied. What is waited for is mostly the delay before the next try.
+//
+// After each step the servers are looked at, which is not measured: after the first one for all objects, and then for the
+// Deployment that the step is about. A loop that fails when nothing is wrong ends the run.
+//
+// The bytes of the source are all that passed by TCP. A build is one that gave other objects than the one before, which
+// is when a kustomize.Builder has built. The peak of each work starts with what is resident when it begins, and no
+// collection is forced between them: so the greatest of them is that of a program that runs for long.
+//
+//   - gitopskit: one reconcile.Group with n loops on one git.Source; a kustomize.Builder for each; a reconcile.Target for
+//     each, on one apply.Watches; a webhook.Handler of GitHub's messages. No option is set but the interval, the jitter,
+//     which is off so that requests can be counted, and that no loop waits for health.
+//   - bare: only the first work: the same fetch, and then 32 workers that PATCH bodies built and marshalled beforehand, with
+//     the parameters and headers that gitopskit sends, and without an inventory: what the server can take.
+//
+// Flux's controllers are not run: they take a cluster with nodes. What the notes and the plot have of them is what Flux
+// published, of another machine.
 package main
