@@ -16,7 +16,7 @@ import (
 type curve struct {
 	name, class string
 	points      [][2]float64 // loops, and the figure
-	below       bool         // the name is below the last point
+	below       bool         // the name is below the line
 }
 
 // A panel has two logarithmic axes.
@@ -145,8 +145,8 @@ func (c curve) plot(out *bytes.Buffer, xs, ys axis, text func(float64) string) {
 	}
 	last := c.points[len(c.points)-1]
 	x, y, anchor := xs.at(last[0])-9, ys.at(last[1])-11, "end"
-	if c.below {
-		y += 34
+	if c.below { // as far as the line goes down over the length of the name
+		y += 90
 	}
 	fmt.Fprintf(out, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", c.class, x, y, anchor, c.name)
 }
