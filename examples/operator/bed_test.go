@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -50,6 +48,13 @@ type bed struct {
 	t         *testing.T
 	config    *rest.Config
 	namespace string
+}
+
+// in is the bed for a part of its test.
+func (b *bed) in(t *testing.T) *bed {
+	part := *b
+	part.t = t
+	return &part
 }
 
 var defined sync.Once
@@ -119,6 +124,42 @@ func (b *bed) configMap(name string) (string, bool) {
 	}
 	value, _, _ := unstructured.NestedString(o.Object, "data", "key")
 	return value, true
+}
+
+// update merges what the object has into the one on the cluster.
+func (b *bed) update(o *unstructured.Unstructured) {
+	b.t.Helper()
+	o.SetResourceVersion("")
+	text, err := o.MarshalJSON()
+	if err == nil {
+		err = b.Patch(b.t.Context(), o, client.RawPatch(types.MergePatchType, text))
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// refresh reads the object.
+func (b *bed) refresh(o *unstructured.Unstructured) {
+	b.t.Helper()
+	if err := b.Get(b.t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// remove deletes an object, and waits until it is gone.
+func (b *bed) remove(kind, name string) {
+	b.t.Helper()
+	if err := b.Delete(b.t.Context(), b.get(kind, name)); err != nil {
+		b.t.Fatal(err)
+	}
+	b.eventually(kind+" "+name+" is gone", func() bool { return b.get(kind, name) == nil })
+}
+
+// holds waits until the ConfigMap has the value.
+func (b *bed) holds(name, value string) {
+	b.t.Helper()
+	b.eventually(fmt.Sprintf("the ConfigMap %s has %q", name, value), func() bool { got, ok := b.configMap(name); return ok && got == value })
 }
 
 // patch merges a change into an object.
@@ -230,7 +271,7 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 func (b *bed) start(identity string, flags ...string) *instance {
 	b.t.Helper()
 	i := &instance{log: new(lockedBuffer), done: make(chan struct{})}
-	i.Cmd = exec.Command(os.Args[0], append([]string{"-kubeconfig", b.kubeconfig(), "-storage", b.t.TempDir(), "-listen", "127.0.0.1:0",
+	i.Cmd = exec.Command(os.Args[0], append([]string{"-kubeconfig", b.kubeconfig(), "-storage", b.t.TempDir(), "-listen", "",
 		"-namespace", b.namespace, "-identity", identity}, flags...)...)
 	i.Cmd.Env = append(os.Environ(), childVariable+"=1")
 	i.Stdout, i.Stderr = i.log, i.log
@@ -273,6 +314,7 @@ func (b *bed) kubeconfig() string {
 	return file
 }
 
+// freeAddress is one that nobody listens at just now.
 func freeAddress(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -281,6 +323,3 @@ func freeAddress(t *testing.T) string {
 	defer l.Close()
 	return l.Addr().String()
 }
-
-var _ = slices.Sort[[]string]
-var _ = context.Background
