@@ -270,8 +270,13 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 // start starts an operator; the test's end ends it.
 func (b *bed) start(identity string, flags ...string) *instance {
 	b.t.Helper()
+	return b.startAt(b.kubeconfig(), identity, flags...)
+}
+
+func (b *bed) startAt(kubeconfig, identity string, flags ...string) *instance {
+	b.t.Helper()
 	i := &instance{log: new(lockedBuffer), done: make(chan struct{})}
-	i.Cmd = exec.Command(os.Args[0], append([]string{"-kubeconfig", b.kubeconfig(), "-storage", b.t.TempDir(), "-listen", "",
+	i.Cmd = exec.Command(os.Args[0], append([]string{"-kubeconfig", kubeconfig, "-storage", b.t.TempDir(), "-listen", "",
 		"-namespace", b.namespace, "-identity", identity}, flags...)...)
 	i.Cmd.Env = append(os.Environ(), childVariable+"=1")
 	i.Stdout, i.Stderr = i.log, i.log

@@ -73,6 +73,7 @@ type operator struct {
 	config  *rest.Config
 	store   *artifact.DirStore
 	shards  []*shard
+	share   share
 	commits *git.Cache
 	keys    *bucket.Cache
 
@@ -172,7 +173,11 @@ func (o *operator) visits(kind string, do reconciler) ctrlreconcile.Func {
 		}
 		defer leave()
 		v.group, v.entry = group, v.shard.entryOf(v.loop)
-		return do(inside, v)
+		result, err := do(inside, v)
+		if apierrors.IsConflict(err) { // the cache was behind
+			return ctrl.Result{RequeueAfter: 100 * time.Millisecond}, nil
+		}
+		return result, err
 	}
 }
 

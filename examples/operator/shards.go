@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
-	"math/rand/v2"
 	"strconv"
 	"sync"
 	"time"
@@ -30,6 +29,7 @@ type shard struct {
 	ctx     context.Context  // of the group
 	entries map[string]*entry
 	origins map[string]*origin
+	cancel  context.CancelFunc
 	work    sync.WaitGroup // the group, and what is done to it
 }
 
@@ -71,7 +71,8 @@ func (s *shard) run(lease, process context.Context, enqueue func()) {
 		return
 	}
 	group := new(reconcile.Group)
-	s.group, s.ctx, s.entries, s.origins = group, ctx, make(map[string]*entry), make(map[string]*origin)
+	s.group, s.ctx, s.cancel = group, ctx, cancel
+	s.entries, s.origins = make(map[string]*entry), make(map[string]*origin)
 	s.work.Add(1)
 	s.mu.Unlock()
 	enqueue()
@@ -83,7 +84,18 @@ func (s *shard) run(lease, process context.Context, enqueue func()) {
 	s.mu.Unlock()
 }
 
-// shardOut has this replica stand for all shards.
+// yield has the shard come to rest, so that its Lease is given back. It tells whether it was held.
+func (s *shard) yield() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.group == nil || s.ctx.Err() != nil {
+		return false
+	}
+	s.cancel()
+	return true
+}
+
+// shardOut has this replica stand for all shards, and take its share of them.
 func (o *operator) shardOut(m manager.Manager) error {
 	leases, err := coordinationv1.NewForConfig(o.config)
 	if err != nil {
@@ -94,12 +106,12 @@ func (o *operator) shardOut(m manager.Manager) error {
 			return ctx.Err()
 		}
 		var all sync.WaitGroup
-		first := rand.IntN(len(o.shards)) // replicas that start together begin with different ones
-		for i := range o.shards {
-			s := o.shards[(first+i)%len(o.shards)]
+		counted, count := context.WithCancel(ctx)
+		all.Go(func() { o.keepShare(ctx, leases.Leases(o.namespace), count) })
+		<-counted.Done()
+		for _, s := range o.shards {
 			all.Go(func() {
-				pause(ctx, time.Duration(i)*o.lease/8)
-				for ; ctx.Err() == nil; pause(ctx, o.lease/8) {
+				for ; ctx.Err() == nil; pause(ctx, o.lease/4) { // others may take what was given back
 					if err := o.stand(ctx, s, leases); err != nil {
 						log.FromContext(ctx).Error(err, "standing for a shard", "shard", s.number)
 					}
@@ -115,11 +127,12 @@ func (o *operator) shardOut(m manager.Manager) error {
 // back only after the shard has come to rest, so that nothing is done twice at once.
 func (o *operator) stand(ctx context.Context, s *shard, leases coordinationv1.CoordinationV1Interface) error {
 	name := "gitopskit-shard-" + strconv.Itoa(s.number)
-	lock := &resourcelock.LeaseLock{
+	lock := &boundedLock{share: &o.share, LeaseLock: &resourcelock.LeaseLock{
 		LeaseMeta:  metav1.ObjectMeta{Namespace: o.namespace, Name: name},
 		Client:     leases,
 		LockConfig: resourcelock.ResourceLockConfig{Identity: o.identity},
-	}
+	}}
+	defer lock.leave()
 	campaign, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	rested := make(chan struct{})
@@ -146,7 +159,7 @@ func (o *operator) stand(ctx context.Context, s *shard, leases coordinationv1.Co
 	if campaign.Err() == nil { // the Lease is lost
 		<-rested
 	}
-	return giveBack(lock, o.lease)
+	return giveBack(lock.LeaseLock, o.lease)
 }
 
 // giveBack has others not wait until the Lease expires.
