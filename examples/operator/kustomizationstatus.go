@@ -119,6 +119,8 @@ var reasons = map[reconcile.Stage]string{
 // tell fills the status.
 func (k *desired) tell(c conditions, e *entry) {
 	st := e.loop.Status()
+	// After a restart without the source, what is enforced is all that is known.
+	ready := st.Ready || st.State == reconcile.StateOutOfReach && st.Wanted.IsZero()
 	k.Status.LastAttemptedRevision = or(st.Attempted.String(), k.Status.LastAttemptedRevision)
 	k.Status.LastAppliedRevision = or(st.Applied.String(), k.Status.LastAppliedRevision)
 	e.mu.Lock()
@@ -127,9 +129,9 @@ func (k *desired) tell(c conditions, e *entry) {
 	}
 	e.mu.Unlock()
 	k.history(st)
-	k.tellHealth(c, st)
+	k.tellHealth(c, st, ready)
 	switch {
-	case st.Ready:
+	case ready:
 		c.ready(meta.ReconciliationSucceededReason, "Applied revision: "+st.Applied.String())
 	case st.Err != nil:
 		c.failing(reasons[st.Stage], st.Err.Error())
@@ -142,7 +144,7 @@ func (k *desired) tell(c conditions, e *entry) {
 	k.Status.ObservedGeneration = k.Generation
 }
 
-func (k *desired) tellHealth(c conditions, st reconcile.Status) {
+func (k *desired) tellHealth(c conditions, st reconcile.Status, ready bool) {
 	switch {
 	case !k.Spec.Wait && len(k.Spec.HealthChecks) == 0:
 		c.remove(meta.HealthyCondition)
@@ -150,7 +152,7 @@ func (k *desired) tellHealth(c conditions, st reconcile.Status) {
 		c.set(meta.HealthyCondition, metav1.ConditionFalse, meta.HealthCheckFailedReason, st.Err.Error())
 	case st.State == reconcile.StateWaiting:
 		c.set(meta.HealthyCondition, metav1.ConditionUnknown, meta.ProgressingReason, "Running health checks for revision "+st.Applied.String())
-	case st.Ready:
+	case ready:
 		c.set(meta.HealthyCondition, metav1.ConditionTrue, meta.SucceededReason, "Health check passed")
 	}
 }

@@ -98,7 +98,6 @@ type entry struct {
 	loop    *reconcile.Loop
 	config  string // what the loop was made of
 	problem error  // why there is no loop, or not the one of the newest generation
-	seen    string // the last revision that the source's status had
 
 	mu        sync.Mutex
 	asked     string // the last reconcile.fluxcd.io/requestedAt
