@@ -159,7 +159,10 @@ func (b *bed) remove(kind, name string) {
 // holds waits until the ConfigMap has the value.
 func (b *bed) holds(name, value string) {
 	b.t.Helper()
-	b.eventually(fmt.Sprintf("the ConfigMap %s has %q", name, value), func() bool { got, ok := b.configMap(name); return ok && got == value })
+	b.eventually(fmt.Sprintf("the ConfigMap %s has %q", name, value), func() bool {
+		got, ok := b.configMap(name)
+		return ok && got == value
+	})
 }
 
 // patch merges a change into an object.
@@ -227,8 +230,9 @@ func (b *bed) columns(kind, resource, name string) map[string]any {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, fmt.Sprintf("%s/apis/%s/namespaces/%s/%s/%s", strings.TrimRight(server.String(), "/"),
-		gv, b.namespace, resource, name), nil)
+	address := fmt.Sprintf("%s/apis/%s/namespaces/%s/%s/%s",
+		strings.TrimRight(server.String(), "/"), gv, b.namespace, resource, name)
+	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

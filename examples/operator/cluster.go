@@ -91,7 +91,8 @@ func (c *cluster) healthy(ctx context.Context, k *kustomizev1.Kustomization) err
 	}
 }
 
-func (c *cluster) health(ctx context.Context, check fluxmeta.NamespacedObjectKindReference, namespace string) (*status.Result, error) {
+func (c *cluster) health(ctx context.Context, check fluxmeta.NamespacedObjectKindReference, namespace string) (
+	*status.Result, error) {
 	o := &unstructured.Unstructured{}
 	o.SetGroupVersionKind(schema.FromAPIVersionAndKind(check.APIVersion, check.Kind))
 	err := c.client.Get(ctx, types.NamespacedName{Namespace: or(check.Namespace, namespace), Name: check.Name}, o)

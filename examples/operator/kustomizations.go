@@ -53,11 +53,13 @@ func (o *operator) desire(ctx context.Context, name types.NamespacedName) (*desi
 			k.unsupported = append(k.unsupported, field)
 		}
 	}
+	oddSource := !slices.Contains([]string{gitRepository, bucketKind}, spec.SourceRef.Kind)
+	expression := func(d kustomizev1.DependencyReference) bool { return d.ReadyExpr != "" }
 	for field, set := range map[string]bool{
 		"spec.decryption": spec.Decryption != nil, "spec.kubeConfig": spec.KubeConfig != nil,
 		"spec.healthCheckExprs":                       len(spec.HealthCheckExprs) > 0,
-		"spec.sourceRef.kind: " + spec.SourceRef.Kind: !slices.Contains([]string{gitRepository, bucketKind}, spec.SourceRef.Kind),
-		"spec.dependsOn.readyExpr":                    slices.ContainsFunc(spec.DependsOn, func(d kustomizev1.DependencyReference) bool { return d.ReadyExpr != "" }),
+		"spec.sourceRef.kind: " + spec.SourceRef.Kind: oddSource,
+		"spec.dependsOn.readyExpr":                    slices.ContainsFunc(spec.DependsOn, expression),
 	} {
 		if set {
 			k.unsupported = append(k.unsupported, field)
@@ -79,7 +81,8 @@ func (k *desired) overlayOf(raw *unstructured.Unstructured) error {
 		return err
 	}
 	k.overlay.Namespace = k.Spec.TargetNamespace
-	labels := map[string]string{kustomizev1.GroupVersion.Group + "/name": k.Name, kustomizev1.GroupVersion.Group + "/namespace": k.Namespace}
+	group := kustomizev1.GroupVersion.Group
+	labels := map[string]string{group + "/name": k.Name, group + "/namespace": k.Namespace}
 	if m := k.Spec.CommonMetadata; m != nil {
 		for name, value := range m.Labels {
 			labels[name] = value
@@ -112,7 +115,8 @@ func (k *desired) ignoreRules() {
 		if rule.Target != nil {
 			t = *rule.Target
 		}
-		if strings.ContainsAny(t.Group+t.Kind+t.Namespace+t.Name, `*+?()[]{}|^$\`) || t.Version != "" || t.AnnotationSelector != "" {
+		pattern := strings.ContainsAny(t.Group+t.Kind+t.Namespace+t.Name, `*+?()[]{}|^$\`)
+		if pattern || t.Version != "" || t.AnnotationSelector != "" {
 			k.unsupported = append(k.unsupported, "spec.ignore.target: "+fmt.Sprint(t))
 		}
 		k.ignore = append(k.ignore, apply.IgnoreRule{Group: t.Group, Kind: t.Kind, Namespace: t.Namespace, Name: t.Name,
@@ -143,7 +147,8 @@ func (o *operator) refer(ctx context.Context, v *visit, k *desired) (version str
 			}
 		} else if _, _, err := o.read(ctx, kustomization, other, &theirs); err == nil {
 			from := theirs.Spec.SourceRef
-			dependency.SameRevision = from.Kind == ref.Kind && from.Name == ref.Name && or(from.Namespace, other.Namespace) == at.Namespace
+			dependency.SameRevision = from.Kind == ref.Kind && from.Name == ref.Name &&
+				or(from.Namespace, other.Namespace) == at.Namespace
 		}
 		k.depends = append(k.depends, dependency)
 		version += fmt.Sprintf(" %s=%t", dependency.Name, dependency.SameRevision)
@@ -210,7 +215,8 @@ func (o *operator) loop(v *visit, k *desired) (*reconcile.Loop, error) {
 	}
 	target := reconcile.NewTarget(c.applier, apply.Set{ID: inventoryOf(k.name)}, reconcile.TargetOptions{})
 	target.Use(l)
-	l.Apply = func(ctx context.Context, revision source.Revision, objects []*unstructured.Unstructured) (*apply.Result, error) {
+	l.Apply = func(ctx context.Context, revision source.Revision, objects []*unstructured.Unstructured) (
+		*apply.Result, error) {
 		result, err := target.Apply(ctx, revision, objects)
 		v.entry.take(result, err)
 		return result, err
@@ -302,7 +308,8 @@ func (o *operator) finalize(ctx context.Context, v *visit, k *desired) error {
 		return err
 	}
 	policy := k.GetDeletionPolicy()
-	if k.Spec.Suspend || policy == kustomizev1.DeletionPolicyOrphan || policy == kustomizev1.DeletionPolicyMirrorPrune && !k.Spec.Prune {
+	unpruned := policy == kustomizev1.DeletionPolicyMirrorPrune && !k.Spec.Prune
+	if k.Spec.Suspend || policy == kustomizev1.DeletionPolicyOrphan || unpruned {
 		return nil
 	}
 	wait := time.Duration(0)

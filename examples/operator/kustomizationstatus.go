@@ -36,18 +36,22 @@ func (o *operator) watchKustomizations(m manager.Manager) error {
 	for _, kind := range []string{gitRepository, bucketKind} {
 		from := &unstructured.Unstructured{}
 		from.SetGroupVersionKind(kindOf(kind))
-		b = b.Watches(from, handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) (requests []ctrl.Request) {
-			list := &unstructured.UnstructuredList{}
-			list.SetGroupVersionKind(kindOf(kustomization))
-			_ = o.client.List(ctx, list, client.MatchingFields{bySource: loopName(kind, client.ObjectKeyFromObject(object))},
-				client.UnsafeDisableDeepCopy)
-			for _, item := range list.Items {
-				requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&item)})
-			}
-			return requests
+		b = b.Watches(from, handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []ctrl.Request {
+			return o.readers(ctx, loopName(kind, client.ObjectKeyFromObject(object)))
 		}))
 	}
 	return b.Complete(o.visits(kustomization, o.reconcileKustomization))
+}
+
+// readers returns the Kustomizations of a source.
+func (o *operator) readers(ctx context.Context, source string) (requests []ctrl.Request) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kindOf(kustomization))
+	_ = o.client.List(ctx, list, client.MatchingFields{bySource: source}, client.UnsafeDisableDeepCopy) // of the cache
+	for _, item := range list.Items {
+		requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&item)})
+	}
+	return requests
 }
 
 // reconcileKustomization makes a loop of a Kustomization, and tells in the status what it says.
@@ -82,24 +86,29 @@ func (o *operator) reconcileKustomization(ctx context.Context, v *visit) (ctrl.R
 		k.Status.ObservedGeneration = k.Generation
 		return ctrl.Result{}, o.writeStatus(ctx, before, k.Kustomization)
 	}
-	version, err := o.refer(ctx, v, k)
-	if err == nil {
-		err = o.put(ctx, v, version, func() (*reconcile.Loop, error) { return o.loop(v, k) })
-	}
-	if err != nil {
+	if err := o.follow(ctx, v, k); err != nil {
 		if ctx.Err() != nil {
 			return ctrl.Result{}, nil
 		}
 		c.failing(meta.BuildFailedReason, err.Error())
 		next.RequeueAfter = min(k.GetRetryInterval(), time.Minute)
 	} else {
-		if v.entry.loop.Status().Suspended {
-			v.entry.loop.Resume()
-		}
 		k.Status.LastHandledReconcileAt = v.entry.ask(k, k.Status.LastHandledReconcileAt)
 		k.tell(c, v.entry)
 	}
 	return next, o.writeStatus(ctx, before, k.Kustomization)
+}
+
+// follow has the loop be as the Kustomization says, and run.
+func (o *operator) follow(ctx context.Context, v *visit, k *desired) error {
+	version, err := o.refer(ctx, v, k)
+	if err == nil {
+		err = o.put(ctx, v, version, func() (*reconcile.Loop, error) { return o.loop(v, k) })
+	}
+	if err == nil && v.entry.loop.Status().Suspended {
+		v.entry.loop.Resume()
+	}
+	return err
 }
 
 // suspend keeps the loop, if there is one, from anything new.
@@ -112,8 +121,9 @@ func (v *visit) suspend() error {
 
 // reasons are those of a Ready that is false, by the stage that failed.
 var reasons = map[reconcile.Stage]string{
-	reconcile.Fetching: meta.ArtifactFailedReason, reconcile.Restoring: meta.ArtifactFailedReason, reconcile.Building: meta.BuildFailedReason,
-	reconcile.Applying: meta.ReconciliationFailedReason, reconcile.Checking: meta.HealthCheckFailedReason,
+	reconcile.Fetching: meta.ArtifactFailedReason, reconcile.Restoring: meta.ArtifactFailedReason,
+	reconcile.Building: meta.BuildFailedReason, reconcile.Applying: meta.ReconciliationFailedReason,
+	reconcile.Checking: meta.HealthCheckFailedReason,
 }
 
 // tell fills the status.
@@ -151,7 +161,8 @@ func (k *desired) tellHealth(c conditions, st reconcile.Status, ready bool) {
 	case st.Stage == reconcile.Checking:
 		c.set(meta.HealthyCondition, metav1.ConditionFalse, meta.HealthCheckFailedReason, st.Err.Error())
 	case st.State == reconcile.StateWaiting:
-		c.set(meta.HealthyCondition, metav1.ConditionUnknown, meta.ProgressingReason, "Running health checks for revision "+st.Applied.String())
+		c.set(meta.HealthyCondition, metav1.ConditionUnknown, meta.ProgressingReason,
+			"Running health checks for revision "+st.Applied.String())
 	case ready:
 		c.set(meta.HealthyCondition, metav1.ConditionTrue, meta.SucceededReason, "Health check passed")
 	}
@@ -166,9 +177,11 @@ func (k *desired) history(st reconcile.Status) {
 			reason = reasons[o.Stage]
 		}
 		took := o.Took.Fetch + o.Took.Build + o.Took.Apply + o.Took.Wait
-		all = append(all, meta.Snapshot{Digest: o.Digest.String(), FirstReconciled: second(o.Time), LastReconciled: second(o.Last),
-			LastReconciledDuration: metav1.Duration{Duration: took}, LastReconciledStatus: reason, TotalReconciliations: int64(o.Repeats) + 1,
-			Metadata: map[string]string{"revision": o.Revision.String()}})
+		all = append(all, meta.Snapshot{
+			Digest: o.Digest.String(), Metadata: map[string]string{"revision": o.Revision.String()},
+			FirstReconciled: second(o.Time), LastReconciled: second(o.Last), LastReconciledDuration: metav1.Duration{Duration: took},
+			LastReconciledStatus: reason, TotalReconciliations: int64(o.Repeats) + 1,
+		})
 	}
 	if all != nil {
 		k.Status.History = all

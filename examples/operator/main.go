@@ -40,7 +40,7 @@ func main() {
 	flag.StringVar(&s.namespace, "namespace", "flux-system", "the `namespace` of the Leases")
 	flag.StringVar(&s.identity, "identity", host, "the `name` of this replica, which no other one has")
 	flag.IntVar(&s.shards, "shards", 1, "into how many parts the resources are divided; the same for all replicas")
-	flag.DurationVar(&s.lease, "lease-duration", 15*time.Second, "after how long without a sign of life a replica's shards go to others")
+	flag.DurationVar(&s.lease, "lease-duration", 15*time.Second, "how long a replica may be silent before it is dead")
 	flag.Parse()
 	ctrl.SetLogger(klog.NewKlogr())
 	if err := run(ctrl.SetupSignalHandler(), s); err != nil {

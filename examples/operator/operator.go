@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
@@ -57,13 +58,14 @@ func kindOf(kind string) schema.GroupVersionKind {
 
 func scheme() *runtime.Scheme {
 	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, sourcev1.AddToScheme, kustomizev1.AddToScheme} {
-		if err := add(s); err != nil {
-			panic(err) // a type was registered twice
-		}
-	}
+	utilruntime.Must(clientgoscheme.AddToScheme(s))
+	utilruntime.Must(sourcev1.AddToScheme(s))
+	utilruntime.Must(kustomizev1.AddToScheme(s))
 	return s
 }
+
+// requests is the queue of a controller.
+type requests = workqueue.TypedRateLimitingInterface[ctrl.Request]
 
 // An operator is this process: what all shards have in common.
 type operator struct {
@@ -78,14 +80,15 @@ type operator struct {
 	keys    *bucket.Cache
 
 	mu       sync.Mutex
-	queues   map[string]workqueue.TypedRateLimitingInterface[ctrl.Request] // by kind
+	queues   map[string]requests // by kind
 	clusters map[clusterKey]*cluster
 }
 
 func newOperator(m manager.Manager, store *artifact.DirStore, s settings) *operator {
 	o := &operator{settings: s, client: m.GetClient(), reader: m.GetAPIReader(), config: m.GetConfig(), store: store,
-		shards: make([]*shard, max(s.shards, 1)), commits: git.NewCache(git.CacheOptions{}), keys: bucket.NewCache(bucket.CacheOptions{}),
-		queues:   make(map[string]workqueue.TypedRateLimitingInterface[ctrl.Request]),
+		shards:  make([]*shard, max(s.shards, 1)),
+		commits: git.NewCache(git.CacheOptions{}), keys: bucket.NewCache(bucket.CacheOptions{}),
+		queues:   make(map[string]requests),
 		clusters: make(map[clusterKey]*cluster)}
 	for i := range o.shards {
 		o.shards[i] = &shard{number: i}
@@ -164,7 +167,8 @@ type reconciler func(ctx context.Context, v *visit) (ctrl.Result, error)
 // visits calls do for objects whose shard is held.
 func (o *operator) visits(kind string, do reconciler) ctrlreconcile.Func {
 	return func(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-		v := &visit{kind: kind, name: request.NamespacedName, loop: loopName(kind, request.NamespacedName), shard: o.shardOf(request.NamespacedName)}
+		name := request.NamespacedName
+		v := &visit{kind: kind, name: name, loop: loopName(kind, name), shard: o.shardOf(name)}
 		o.triggerStandIns(v)
 		group, inside, leave := v.shard.enter(ctx)
 		if group == nil {
@@ -186,7 +190,7 @@ func (o *operator) control(m manager.Manager, kind string) *builder.Builder {
 	object.SetGroupVersionKind(kindOf(kind))
 	return builder.ControllerManagedBy(m).Named(strings.ToLower(kind)).For(object).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
-		WatchesRawSource(ctrlsource.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
+		WatchesRawSource(ctrlsource.Func(func(_ context.Context, queue requests) error {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			o.queues[kind] = queue
@@ -240,7 +244,8 @@ func (o *operator) release(ctx context.Context, object client.Object) error {
 	if !controllerutil.RemoveFinalizer(object, kustomizev1.KustomizationFinalizer) {
 		return nil
 	}
-	return client.IgnoreNotFound(o.client.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	return client.IgnoreNotFound(o.client.Patch(ctx, object, patch))
 }
 
 func loopName(kind string, name types.NamespacedName) string {
@@ -272,7 +277,8 @@ func (o *operator) enqueueShard(s *shard) {
 	}
 }
 
-// read decodes an object from the cache, and returns it as it is too, with the fields of its spec that its type does not know.
+// read decodes an object from the cache, and returns it as it is too, with the fields of its spec that its type does not
+// know.
 func (o *operator) read(ctx context.Context, kind string, name types.NamespacedName, into client.Object) (
 	raw *unstructured.Unstructured, unknown []string, err error) {
 	raw = &unstructured.Unstructured{}

@@ -38,6 +38,11 @@ func kustomizationOf(name, from, dir, more string) string {
 		"spec:\n  interval: 10m\n  retryInterval: 1s\n  path: %s\n  sourceRef: {kind: %s}\n%s\n", name, dir, from, more)
 }
 
+// applicationOf is a GitRepository and a Kustomization of all that is in it.
+func applicationOf(name, url, ofSource, ofKustomization string) string {
+	return gitRepositoryOf(name, url, ofSource) + kustomizationOf(name, "GitRepository, name: "+name, "./", ofKustomization)
+}
+
 const everySecond, prune = "  interval: 1s", "  prune: true"
 
 // TestOperator has one operator serve all that its parts create side by side, each with names of its own.
@@ -73,8 +78,10 @@ func TestOperator(t *testing.T) {
 
 func appliesAndPrunes(b *bed) {
 	repository := testbed.Git(b.t)
-	first := commit(b.t, repository, map[string][]byte{"app/one.yaml": configMapFile("one", "1"), "app/two.yaml": configMapFile("two", "2")})
-	b.create(gitRepositoryOf("apps", repository.URL(), everySecond) + kustomizationOf("app", "GitRepository, name: apps", "./app", prune))
+	first := commit(b.t, repository, map[string][]byte{"app/one.yaml": configMapFile("one", "1"),
+		"app/two.yaml": configMapFile("two", "2")})
+	b.create(gitRepositoryOf("apps", repository.URL(), everySecond) +
+		kustomizationOf("app", "GitRepository, name: apps", "./app", prune))
 
 	b.becomes(gitRepository, "apps", "True", "stored artifact for revision 'main@sha1:"+first+"'")
 	k := b.becomes(kustomization, "app", "True", "Applied revision: main@sha1:"+first)
@@ -97,12 +104,14 @@ func appliesAndPrunes(b *bed) {
 		b.t.Error("what the second commit does not have is still there")
 	}
 	b.becomes(gitRepository, "apps", "True", second)
-	source := b.columns(gitRepository, "gitrepositories", "apps")
-	if source["URL"] != repository.URL() || source["READY"] != "True" || source["STATUS"] != "stored artifact for revision 'main@sha1:"+second+"'" {
-		b.t.Errorf("kubectl get shows %v", source)
+	cells := b.columns(gitRepository, "gitrepositories", "apps")
+	text := "stored artifact for revision 'main@sha1:" + second + "'"
+	if cells["URL"] != repository.URL() || cells["READY"] != "True" || cells["STATUS"] != text {
+		b.t.Errorf("kubectl get shows %v", cells)
 	}
-	if ks := b.columns(kustomization, "kustomizations", "app"); ks["READY"] != "True" || ks["STATUS"] != "Applied revision: main@sha1:"+second {
-		b.t.Errorf("kubectl get shows %v", ks)
+	cells = b.columns(kustomization, "kustomizations", "app")
+	if cells["READY"] != "True" || cells["STATUS"] != "Applied revision: main@sha1:"+second {
+		b.t.Errorf("kubectl get shows %v", cells)
 	}
 	b.remove(kustomization, "app")
 	if _, ok := b.configMap("one"); ok {
@@ -140,7 +149,7 @@ func servesArtifacts(b *bed) {
 func reconcilesOnRequest(b *bed) {
 	repository := testbed.Git(b.t)
 	commit(b.t, repository, map[string][]byte{"a.yaml": configMapFile("requested", "1")})
-	b.create(gitRepositoryOf("hourly", repository.URL(), "  interval: 1h") + kustomizationOf("hourly", "GitRepository, name: hourly", "./", prune))
+	b.create(applicationOf("hourly", repository.URL(), "  interval: 1h", prune))
 	b.becomes(kustomization, "hourly", "True", "Applied")
 	second := commit(b.t, repository, map[string][]byte{"a.yaml": configMapFile("requested", "2")})
 	b.patch(gitRepository, "hourly", `{"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "now"}}}`)
@@ -165,7 +174,7 @@ func (b *bed) handled(kind, name, request string) {
 func suspends(b *bed) {
 	repository := testbed.Git(b.t)
 	commit(b.t, repository, map[string][]byte{"a.yaml": configMapFile("paused", "1")})
-	b.create(gitRepositoryOf("paused", repository.URL(), everySecond) + kustomizationOf("paused", "GitRepository, name: paused", "./", prune))
+	b.create(applicationOf("paused", repository.URL(), everySecond, prune))
 	b.becomes(kustomization, "paused", "True", "Applied")
 	b.patch(kustomization, "paused", `{"spec": {"suspend": true}}`)
 	second := commit(b.t, repository, map[string][]byte{"a.yaml": configMapFile("paused", "2")})
@@ -187,8 +196,8 @@ func suspends(b *bed) {
 
 func waitsForDependencies(b *bed) {
 	repository := testbed.Git(b.t)
-	commit(b.t, repository, map[string][]byte{"base/a.yaml": []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: base}\nwrong: true\n"),
-		"top/a.yaml": configMapFile("top", "1")})
+	wrong := []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: base}\nwrong: true\n")
+	commit(b.t, repository, map[string][]byte{"base/a.yaml": wrong, "top/a.yaml": configMapFile("top", "1")})
 	text := gitRepositoryOf("layers", repository.URL(), everySecond) +
 		kustomizationOf("base", "GitRepository, name: layers", "./base", prune)
 	for i := range 6 { // some of them are of another shard than the one that they depend on
@@ -238,7 +247,8 @@ metadata: {name: odd}
 spec: {interval: 1m, endpoint: example.com, bucketName: a, provider: gcp}
 `)
 	const text = "not supported by this operator: "
-	b.becomes(kustomization, "odd", "False", text+"spec.decryption, spec.invented, spec.kubeConfig, spec.sourceRef.kind: OCIRepository")
+	b.becomes(kustomization, "odd", "False",
+		text+"spec.decryption, spec.invented, spec.kubeConfig, spec.sourceRef.kind: OCIRepository")
 	for _, field := range []string{"spec.provider: azure", "spec.gitImplementation", "spec.accessFrom"} {
 		b.becomes(gitRepository, "odd", "False", field)
 	}
@@ -249,15 +259,17 @@ spec: {interval: 1m, endpoint: example.com, bucketName: a, provider: gcp}
 		}
 	}
 	b.patch(gitRepository, "odd", `{"spec": {"gitImplementation": "go-git", "accessFrom": null, "provider": null}}`)
-	b.eventually("what is supported is tried", func() bool { return condition(b.get(gitRepository, "odd"), "Stalled").Status != "True" })
+	b.eventually("what is supported is tried", func() bool {
+		return condition(b.get(gitRepository, "odd"), "Stalled").Status != "True"
+	})
 }
 
 func leavesWhatIsNotPruned(b *bed) {
 	repository := testbed.Git(b.t)
 	commit(b.t, repository, map[string][]byte{"a.yaml": configMapFile("kept", "1"), "b.yaml": configMapFile("stays", "1")})
-	b.create(gitRepositoryOf("unpruned", repository.URL(), everySecond) +
-		kustomizationOf("unpruned", "GitRepository, name: unpruned", "./", "  prune: false") +
-		kustomizationOf("orphaning", "GitRepository, name: unpruned", "./", "  prune: true\n  namePrefix: o-\n  deletionPolicy: Orphan"))
+	b.create(applicationOf("unpruned", repository.URL(), everySecond, "  prune: false") +
+		kustomizationOf("orphaning", "GitRepository, name: unpruned", "./",
+			prune+"\n  namePrefix: o-\n  deletionPolicy: Orphan"))
 	b.becomes(kustomization, "orphaning", "True", "Applied")
 	b.becomes(kustomization, "unpruned", "True", "Applied")
 	second := commit(b.t, repository, map[string][]byte{"a.yaml": nil})
@@ -310,7 +322,8 @@ func readsCredentials(b *bed) {
 	b.create(gitRepositoryOf("private", repository.HTTPSURL(), everySecond+"\n  secretRef: {name: login}"))
 	b.becomes(gitRepository, "private", "False", `secrets "login" not found`)
 	ca := strings.ReplaceAll("\n"+strings.TrimSpace(string(repository.CA)), "\n", "\n    ")
-	b.create("apiVersion: v1\nkind: Secret\nmetadata: {name: login}\nstringData:\n  username: git\n  password: wrong-" + planted + "\n  ca.crt: |" + ca + "\n")
+	b.create("apiVersion: v1\nkind: Secret\nmetadata: {name: login}\nstringData:\n  username: git\n" +
+		"  password: wrong-" + planted + "\n  ca.crt: |" + ca + "\n")
 	b.eventually("the password is refused", func() bool {
 		return condition(b.get(gitRepository, "private"), "Ready").Reason == "AuthenticationFailed"
 	})
@@ -366,7 +379,8 @@ spec:
 		b.t.Errorf("the patches made %v", data)
 	}
 	if o.GetLabels()["of"] != "all" || o.GetAnnotations()["by"] != "operator" ||
-		o.GetLabels()["kustomize.toolkit.fluxcd.io/name"] != "overlaid" || o.GetLabels()["kustomize.toolkit.fluxcd.io/namespace"] != b.namespace {
+		o.GetLabels()["kustomize.toolkit.fluxcd.io/name"] != "overlaid" ||
+		o.GetLabels()["kustomize.toolkit.fluxcd.io/namespace"] != b.namespace {
 		b.t.Errorf("labels %v, annotations %v", o.GetLabels(), o.GetAnnotations())
 	}
 	values := o.DeepCopy()
@@ -390,15 +404,17 @@ spec:
 func checksHealth(b *bed) {
 	repository := testbed.Git(b.t)
 	commit(b.t, repository, map[string][]byte{"a.yaml": []byte(deployment)})
-	b.create(gitRepositoryOf("healthy", repository.URL(), everySecond) +
-		kustomizationOf("healthy", "GitRepository, name: healthy", "./", prune+"\n  wait: true") +
+	b.create(applicationOf("healthy", repository.URL(), everySecond, prune+"\n  wait: true") +
 		kustomizationOf("checked", "GitRepository, name: healthy", "./", prune+"\n  namePrefix: checked-\n  timeout: 30s\n"+
-			"  healthChecks: [{apiVersion: apps/v1, kind: Deployment, name: checked-web}, {apiVersion: v1, kind: ConfigMap, name: awaited}]"))
+			"  healthChecks:\n  - {apiVersion: apps/v1, kind: Deployment, name: checked-web}\n"+
+			"  - {apiVersion: v1, kind: ConfigMap, name: awaited}"))
 	b.becomes(kustomization, "healthy", "True", "Applied")
 	if c := condition(b.get(kustomization, "healthy"), "Healthy"); c.Status != "True" {
 		b.t.Errorf("Healthy is %s: %s", c.Status, c.Message)
 	}
-	b.eventually("the health checks run", func() bool { return condition(b.get(kustomization, "checked"), "Healthy").Status == "Unknown" })
+	b.eventually("the health checks run", func() bool {
+		return condition(b.get(kustomization, "checked"), "Healthy").Status == "Unknown"
+	})
 	b.create(string(configMapFile("awaited", "1")))
 	b.becomes(kustomization, "checked", "True", "Applied")
 }
@@ -406,7 +422,7 @@ func checksHealth(b *bed) {
 func correctsDrift(b *bed) {
 	repository := testbed.Git(b.t)
 	commit(b.t, repository, map[string][]byte{"a.yaml": configMapFile("drifting", "1")})
-	b.create(gitRepositoryOf("drifting", repository.URL(), "  interval: 1h") + kustomizationOf("drifting", "GitRepository, name: drifting", "./", prune))
+	b.create(applicationOf("drifting", repository.URL(), "  interval: 1h", prune))
 	b.becomes(kustomization, "drifting", "True", "Applied")
 	o := &unstructured.Unstructured{}
 	o.SetAPIVersion("v1")
@@ -422,8 +438,8 @@ func correctsDrift(b *bed) {
 func impersonates(b *bed) {
 	repository := testbed.Git(b.t)
 	commit(b.t, repository, map[string][]byte{"a.yaml": configMapFile("forbidden", "1")})
-	b.create("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: nobody}\n" + gitRepositoryOf("tenant", repository.URL(), everySecond) +
-		kustomizationOf("tenant", "GitRepository, name: tenant", "./", prune+"\n  serviceAccountName: nobody"))
+	b.create("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: nobody}\n" +
+		applicationOf("tenant", repository.URL(), everySecond, prune+"\n  serviceAccountName: nobody"))
 	b.becomes(kustomization, "tenant", "False", "system:serviceaccount:"+b.namespace+":nobody")
 	if _, ok := b.configMap("forbidden"); ok {
 		b.t.Error("it was applied all the same")
@@ -442,13 +458,14 @@ func waitsForSource(b *bed) {
 func keepsLastGood(b *bed) {
 	repository := testbed.Git(b.t)
 	first := commit(b.t, repository, map[string][]byte{"a.yaml": configMapFile("good", "1")})
-	b.create(gitRepositoryOf("good", repository.URL(), everySecond) + kustomizationOf("good", "GitRepository, name: good", "./", prune))
+	b.create(applicationOf("good", repository.URL(), everySecond, prune))
 	b.becomes(kustomization, "good", "True", "Applied")
 	second := commit(b.t, repository, map[string][]byte{"a.yaml": []byte("no: object")})
 	b.becomes(gitRepository, "good", "True", second)
 	k := b.becomes(kustomization, "good", "False", second)
 	status := k.Object["status"].(map[string]any)
-	if condition(k, "Ready").Reason != "BuildFailed" || status["lastAppliedRevision"] != "main@sha1:"+first || status["lastAttemptedRevision"] != "main@sha1:"+second {
+	if condition(k, "Ready").Reason != "BuildFailed" || status["lastAppliedRevision"] != "main@sha1:"+first ||
+		status["lastAttemptedRevision"] != "main@sha1:"+second {
 		b.t.Errorf("the status is %v", status)
 	}
 	b.holds("good", "1")

@@ -67,7 +67,8 @@ func (l *boundedLock) leave() {
 // replicaLabel is on the Leases by which replicas know of each other.
 const replicaLabel = "gitopskit.dev/replica"
 
-// keepShare says that this replica is there, counts the others, and gives shards back where there are more replicas than before.
+// keepShare says that this replica is there, counts the others, and gives shards back where there are more replicas than
+// before. It calls first once it knows.
 func (o *operator) keepShare(ctx context.Context, leases coordinationv1.LeaseInterface, first func()) {
 	for ; ctx.Err() == nil; pause(ctx, o.lease/8) {
 		alive, err := o.countReplicas(ctx, leases)
@@ -96,10 +97,12 @@ func (o *operator) countReplicas(ctx context.Context, leases coordinationv1.Leas
 	own, err := json.Marshal(&apicoordinationv1.Lease{
 		TypeMeta:   metav1.TypeMeta{APIVersion: apicoordinationv1.SchemeGroupVersion.String(), Kind: "Lease"},
 		ObjectMeta: metav1.ObjectMeta{Name: o.replicaName(), Labels: map[string]string{replicaLabel: "true"}},
-		Spec:       apicoordinationv1.LeaseSpec{HolderIdentity: &o.identity, LeaseDurationSeconds: &seconds, RenewTime: &now},
+		Spec: apicoordinationv1.LeaseSpec{HolderIdentity: &o.identity, LeaseDurationSeconds: &seconds,
+			RenewTime: &now},
 	})
 	if err == nil {
-		_, err = leases.Patch(ctx, o.replicaName(), types.ApplyPatchType, own, metav1.PatchOptions{FieldManager: "gitopskit"})
+		opts := metav1.PatchOptions{FieldManager: "gitopskit"}
+		_, err = leases.Patch(ctx, o.replicaName(), types.ApplyPatchType, own, opts)
 	}
 	if err != nil {
 		return 0, err

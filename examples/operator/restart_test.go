@@ -15,9 +15,10 @@ func TestOperatorEnforcesAfterRestartWithoutSource(t *testing.T) {
 	storage := t.TempDir()
 	first := b.start("first", "-storage", storage)
 	repository := testbed.Git(t)
-	hash := commit(t, repository, map[string][]byte{"a.yaml": configMapFile("enforced", "1"), "other/b.yaml": configMapFile("goes", "1"),
-		"kustomization.yaml": []byte("resources: [a.yaml]\n")})
-	b.create(gitRepositoryOf("gone", repository.URL(), everySecond) + kustomizationOf("enforced", "GitRepository, name: gone", "./", prune) +
+	hash := commit(t, repository, map[string][]byte{"a.yaml": configMapFile("enforced", "1"),
+		"other/b.yaml": configMapFile("goes", "1"), "kustomization.yaml": []byte("resources: [a.yaml]\n")})
+	b.create(gitRepositoryOf("gone", repository.URL(), everySecond) +
+		kustomizationOf("enforced", "GitRepository, name: gone", "./", prune) +
 		kustomizationOf("deleted", "GitRepository, name: gone", "./other", prune))
 	b.becomes(kustomization, "enforced", "True", hash)
 	b.becomes(kustomization, "deleted", "True", hash)

@@ -123,8 +123,8 @@ func (o *operator) shardOut(m manager.Manager) error {
 	}))
 }
 
-// stand waits for the shard's Lease, runs the shard, and returns when the Lease is lost, or ctx has ended. It gives the Lease
-// back only after the shard has come to rest, so that nothing is done twice at once.
+// stand waits for the shard's Lease, runs the shard, and returns when the Lease is lost, or ctx has ended. It gives the
+// Lease back only after the shard has come to rest, so that nothing is done twice at once.
 func (o *operator) stand(ctx context.Context, s *shard, leases coordinationv1.CoordinationV1Interface) error {
 	name := "gitopskit-shard-" + strconv.Itoa(s.number)
 	lock := &boundedLock{share: &o.share, LeaseLock: &resourcelock.LeaseLock{

@@ -137,7 +137,8 @@ func TestAnotherReplicaTakesOverInMidApply(t *testing.T) {
 	first := commit(t, repository, files("1"))
 	text := gitRepositoryOf("shared", repository.URL(), everySecond)
 	for i := range applications {
-		text += kustomizationOf(fmt.Sprintf("k%d", i), "GitRepository, name: shared", "./", prune+fmt.Sprintf("\n  namePrefix: k%d-", i))
+		prefix := fmt.Sprintf("\n  namePrefix: k%d-", i)
+		text += kustomizationOf(fmt.Sprintf("k%d", i), "GitRepository, name: shared", "./", prune+prefix)
 	}
 	b.create(text)
 	for i := range applications {
@@ -175,7 +176,8 @@ func TestAnotherReplicaTakesOverInMidApply(t *testing.T) {
 	a.check(killed, died)
 }
 
-// check says whether any set was written to by both replicas at once: what the killed one had is the other's only after that.
+// check says whether any set was written to by both replicas at once: what the killed one had is the other's only after
+// that.
 func (a *audit) check(killed string, died time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -185,7 +185,8 @@ func (o *operator) artifactOf(ctx context.Context, name string) *meta.Artifact {
 		return nil
 	}
 	file := path.Join(strings.ToLower(name), tagged.Digest.Encoded()+".tar.gz")
-	return &meta.Artifact{Path: file, URL: "http://" + o.advertise + "/" + file, Revision: tagged.Revision, Digest: tagged.Digest.String(),
+	return &meta.Artifact{Path: file, URL: "http://" + o.advertise + "/" + file,
+		Revision: tagged.Revision, Digest: tagged.Digest.String(),
 		LastUpdateTime: metav1.NewTime(tagged.Time.Truncate(time.Second)), Size: &descriptor.Size}
 }
 
@@ -238,7 +239,8 @@ func bucketOrigin(b *sourcev1.Bucket, s *origin, cache *bucket.Cache) {
 	s.timeout = timeoutOf(spec.Timeout)
 	s.refuse(!slices.Contains([]string{"", sourcev1.BucketProviderGeneric, sourcev1.BucketProviderAmazon}, spec.Provider),
 		"spec.provider: "+spec.Provider)
-	s.refuse(spec.Provider == sourcev1.BucketProviderAmazon && spec.SecretRef == nil, "spec.provider: aws without spec.secretRef")
+	s.refuse(spec.Provider == sourcev1.BucketProviderAmazon && spec.SecretRef == nil,
+		"spec.provider: aws without spec.secretRef")
 	s.refuse(spec.STS != nil, "spec.sts")
 	s.refuse(spec.ServiceAccountName != "", "spec.serviceAccountName")
 	credentials, certificates, proxy := s.needs(spec.SecretRef), s.needs(spec.CertSecretRef), s.needs(spec.ProxySecretRef)

@@ -84,7 +84,8 @@ func (o *operator) watchSources(m manager.Manager) error {
 	return nil
 }
 
-// reconcileSource makes a loop of a source, that has no objects and stores the content, and tells in the status what it says.
+// reconcileSource makes a loop of a source, that has no objects and stores the content, and tells in the status what it
+// says.
 func (o *operator) reconcileSource(ctx context.Context, v *visit) (ctrl.Result, error) {
 	object, fresh, err := o.readSource(ctx, v.kind, v.name)
 	switch {
@@ -115,6 +116,11 @@ func (o *operator) reconcileSource(ctx context.Context, v *visit) (ctrl.Result, 
 	return ctrl.Result{}, o.writeStatus(ctx, before, object.Object)
 }
 
+// applyNothing is an ApplyFunc, of a loop that has no objects.
+func applyNothing(context.Context, source.Revision, []*unstructured.Unstructured) (*apply.Result, error) {
+	return nil, nil
+}
+
 // tell sets the conditions.
 func (object *sourceObject) tell(c conditions, s *origin, st reconcile.Status) {
 	var message string
@@ -137,7 +143,8 @@ func (object *sourceObject) tell(c conditions, s *origin, st reconcile.Status) {
 		c.set(sourcev1.FetchFailedCondition, metav1.ConditionTrue, reason, st.FetchErr.Error())
 	case st.Err != nil:
 		c.failing(sourcev1.ArchiveOperationFailedReason, st.Err.Error())
-		c.set(sourcev1.StorageOperationFailedCondition, metav1.ConditionTrue, sourcev1.ArchiveOperationFailedReason, st.Err.Error())
+		c.set(sourcev1.StorageOperationFailedCondition, metav1.ConditionTrue, sourcev1.ArchiveOperationFailedReason,
+			st.Err.Error())
 	case st.Ready && strings.HasSuffix(message, "'"+st.Wanted.String()+"'"):
 		c.ready(meta.SucceededReason, message)
 	default:
