@@ -304,7 +304,7 @@ func or(s, other string) string {
 
 // finalize deletes what the Kustomization has applied, if it is to be deleted.
 func (o *operator) finalize(ctx context.Context, v *visit, k *desired) error {
-	if err := v.drop(ctx); err != nil {
+	if err := errors.Join(v.drop(ctx), o.store.Untag(ctx, v.loop)); err != nil {
 		return err
 	}
 	policy := k.GetDeletionPolicy()

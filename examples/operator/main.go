@@ -18,6 +18,7 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -69,7 +70,7 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 	o := newOperator(m, store, s)
-	for _, add := range []func(manager.Manager) error{o.watchSources, o.watchKustomizations, o.shardOut, o.serveArtifacts} {
+	for _, add := range []func(manager.Manager) error{o.watchSources, o.watchKustomizations, o.shardOut, o.serveArtifacts, o.collectArtifacts} {
 		if err := add(m); err != nil {
 			return err
 		}
@@ -88,6 +89,18 @@ func (o *operator) serveArtifacts(m manager.Manager) error {
 		defer stop()
 		if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 			return err
+		}
+		return nil
+	}))
+}
+
+// collectArtifacts removes what no source, and no Kustomization, has been at for the last two revisions.
+func (o *operator) collectArtifacts(m manager.Manager) error {
+	return m.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		for ; ctx.Err() == nil; pause(ctx, time.Hour) {
+			if _, err := o.store.GC(ctx, artifact.Keep{History: 2}); err != nil && ctx.Err() == nil {
+				log.FromContext(ctx).Error(err, "collecting artifacts")
+			}
 		}
 		return nil
 	}))

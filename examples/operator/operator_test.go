@@ -308,11 +308,11 @@ spec: {interval: 1s, endpoint: %q, bucketName: %s, insecure: true, secretRef: {n
 	b.becomes(bucketKind, "bucket", "True", "stored artifact for revision 'sha256:")
 	b.becomes(kustomization, "bucket", "True", "Applied revision: sha256:")
 	b.holds("of-bucket", "1")
-	put("deploy/a.yaml", configMapFile("of-bucket", "2"))
-	b.holds("of-bucket", "2")
 	if cells := b.columns(bucketKind, "buckets", "bucket"); cells["ENDPOINT"] != s3.Endpoint || cells["READY"] != "True" {
 		b.t.Errorf("kubectl get shows %v", cells)
 	}
+	put("deploy/a.yaml", configMapFile("of-bucket", "2"))
+	b.holds("of-bucket", "2")
 }
 
 func readsCredentials(b *bed) {

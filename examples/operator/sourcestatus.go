@@ -100,10 +100,8 @@ func (o *operator) reconcileSource(ctx context.Context, v *visit) (ctrl.Result, 
 	s := v.shard.share(fresh)
 	e := v.entry
 	err = o.put(ctx, v, s.version, func() (*reconcile.Loop, error) {
-		return &reconcile.Loop{Source: s, Build: s.keep, Interval: s.interval, Timeouts: reconcile.Timeouts{Fetch: s.timeout},
-			Apply: func(context.Context, source.Revision, []*unstructured.Unstructured) (*apply.Result, error) {
-				return nil, nil
-			}}, nil
+		return &reconcile.Loop{Source: s, Build: s.keep, Apply: applyNothing,
+			Interval: s.interval, Timeouts: reconcile.Timeouts{Fetch: s.timeout}}, nil
 	})
 	if s.suspended || err != nil {
 		return ctrl.Result{}, err
