@@ -17,8 +17,6 @@ import (
 	"github.com/opencontainers/go-digest"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -311,50 +309,6 @@ func (o *operator) writeStatus(ctx context.Context, before, after client.Object)
 
 func unsupportedText(fields []string) string {
 	return "not supported by this operator: " + strings.Join(fields, ", ")
-}
-
-// conditions are set in a status, each of the object's generation.
-type conditions struct {
-	all        *[]metav1.Condition
-	generation int64
-}
-
-func (c conditions) set(kind string, status metav1.ConditionStatus, reason, message string) {
-	if len(message) > kustomizev1.MaxConditionMessageLength {
-		message = message[:kustomizev1.MaxConditionMessageLength]
-	}
-	meta.SetStatusCondition(c.all, metav1.Condition{Type: kind, Status: status, Reason: reason,
-		Message: strings.ToValidUTF8(message, ""), ObservedGeneration: c.generation})
-}
-
-func (c conditions) remove(kinds ...string) {
-	for _, kind := range kinds {
-		meta.RemoveStatusCondition(c.all, kind)
-	}
-}
-
-// ready, failing, busy and stalled are the four ways that an object can stand.
-func (c conditions) ready(reason, message string) {
-	c.set(fluxmeta.ReadyCondition, metav1.ConditionTrue, reason, message)
-	c.remove(fluxmeta.ReconcilingCondition, fluxmeta.StalledCondition)
-}
-
-func (c conditions) failing(reason, message string) {
-	c.set(fluxmeta.ReadyCondition, metav1.ConditionFalse, reason, message)
-	c.set(fluxmeta.ReconcilingCondition, metav1.ConditionTrue, fluxmeta.ProgressingWithRetryReason, message)
-	c.remove(fluxmeta.StalledCondition)
-}
-
-func (c conditions) busy(message string) {
-	c.set(fluxmeta.ReadyCondition, metav1.ConditionUnknown, fluxmeta.ProgressingReason, message)
-	c.set(fluxmeta.ReconcilingCondition, metav1.ConditionTrue, fluxmeta.ProgressingReason, message)
-	c.remove(fluxmeta.StalledCondition)
-}
-
-func (c conditions) stalled(reason, message string) {
-	c.set(fluxmeta.ReadyCondition, metav1.ConditionFalse, reason, message)
-	c.set(fluxmeta.StalledCondition, metav1.ConditionTrue, reason, message)
-	c.remove(fluxmeta.ReconcilingCondition)
 }
 
 // ServeHTTP serves the artifacts under the URLs that statuses have, which end in <digest>.tar.gz.
