@@ -105,7 +105,7 @@ func refusef(status int, format string, args ...any) error {
 	return &refusal{status, fmt.Sprintf(format, args...)}
 }
 
-// ServeHTTP answers 202 where a message had its effect, 200 where it has none, and else 400, 401, 405, 413 or 415.
+// ServeHTTP answers 202 where OnPush or OnObjects was called, 200 where a message has no effect, and else 400, 401, 405, 413 or 415.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	acted, err := h.take(w, r)
 	if err == nil {
