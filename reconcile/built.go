@@ -81,6 +81,6 @@ func (o *Outcome) repeatedBy(other *Outcome) bool {
 	if o.Err != nil && other.Err != nil {
 		return o.Err.Error() == other.Err.Error() && o.Revision == other.Revision && o.Health == other.Health
 	}
-	return o.Err == nil && other.Err == nil && (o.Cause == CauseRevision) == (other.Cause == CauseRevision) &&
-		(o.Revision == other.Revision || o.Cause == CauseRevision)
+	return o.Err == nil && other.Err == nil && (o.Cause == CauseAdvance) == (other.Cause == CauseAdvance) &&
+		(o.Revision == other.Revision || o.Cause == CauseAdvance)
 }

@@ -102,7 +102,7 @@ func (c *chaos) mishap() {
 	case 0, 1, 2:
 		c.origin.commit(name, fmt.Sprint(c.IntN(1000)))
 	case 3:
-		c.origin.commit(name, "bad")
+		c.origin.commit(name, []string{"bad", "refused", "refused in part"}[c.IntN(3)])
 	case 4:
 		down := c.IntN(2) == 0
 		c.origin.set(func() { c.origin.down = map[bool]error{true: errors.New("no route to host")}[down] })
@@ -214,7 +214,8 @@ func (c *chaos) calm() {
 	c.cluster.mu.Unlock()
 	c.origin.set(func() { c.origin.down, c.origin.hang = nil, false })
 	for name := range c.names {
-		if string(c.origin.files[name].Data) == "bad" {
+		switch string(c.origin.files[name].Data) {
+		case "bad", "refused", "refused in part":
 			c.origin.commit(name, "good again")
 		}
 		l, ok := c.group.Loop(name)

@@ -61,12 +61,19 @@ func (c *chaosCluster) apply(ctx context.Context, name, body string, took time.D
 	if c.down {
 		return nil, errors.New("connection refused")
 	}
+	if body == "refused" {
+		return nil, errors.New("no such kind")
+	}
 	action := apply.Unchanged
 	if c.objects[name] != body {
 		action = apply.Configured
 	}
 	c.objects[name], c.left[name] = body, body
-	return &apply.Result{Changes: []apply.Change{{Ref: apply.Ref{Kind: "ConfigMap", Name: name}, Action: action}}}, nil
+	result := &apply.Result{Changes: []apply.Change{{Ref: apply.Ref{Kind: "ConfigMap", Name: name}, Action: action}}}
+	if body == "refused in part" {
+		return result, errors.New("another object is refused")
+	}
+	return result, nil
 }
 
 // drift waits for what is not as it was left.

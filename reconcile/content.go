@@ -19,11 +19,17 @@ type content struct {
 	users int
 
 	packing sync.Mutex // held while it is packed: once for each store
-	packed  map[Store]digest.Digest
+	packed  map[Store]packed
+}
+
+// A packed is what came of it: with an error there may be an artifact, which could not be tagged.
+type packed struct {
+	digest digest.Digest
+	err    error
 }
 
 func newContent(s *source.Snapshot) *content {
-	return &content{Snapshot: s, users: 1, packed: make(map[Store]digest.Digest)}
+	return &content{Snapshot: s, users: 1, packed: make(map[Store]packed)}
 }
 
 func (c *content) acquire() *content {
@@ -43,22 +49,22 @@ func (c *content) release() {
 	}
 }
 
-// pack returns the digest of the artifact that has the content, after putting it into the store.
-func (c *content) pack(ctx context.Context, store Store) (digest.Digest, error) {
+// pack puts the content into the store, and tags it there with the name, where there is one: once, whoever asks for it.
+func (c *content) pack(ctx context.Context, store Store, name string) (digest.Digest, error) {
 	c.packing.Lock()
 	defer c.packing.Unlock()
 	known := reflect.ValueOf(store).Comparable()
 	if known {
-		if d := c.packed[store]; d != "" {
-			return d, nil
+		if p, ok := c.packed[store]; ok {
+			return p.digest, p.err
 		}
 	}
 	described, err := artifact.PackTo(ctx, store, c.Snapshot, artifact.PackOptions{})
-	if err != nil {
-		return "", err
+	if err == nil && name != "" {
+		err = store.Tag(ctx, name, described.Digest, c.Revision.String())
 	}
-	if known {
-		c.packed[store] = described.Digest
+	if known && (err == nil || ctx.Err() == nil) {
+		c.packed[store] = packed{described.Digest, err}
 	}
-	return described.Digest, nil
+	return described.Digest, err
 }

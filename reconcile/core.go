@@ -51,6 +51,7 @@ type core struct {
 	busy      Stage     // what is under way of a round
 	unbuilt   *fault    // why the goal was not built; a fault of Restoring or Building
 	unapplied *fault    // why built was not applied, or is not healthy; a fault of Applying or Checking
+	unkept    *fault    // why applied, where built has other objects, is not; a fault of Applying or Checking
 	dueAt     time.Time // the next Apply that time asks for; zero: none
 
 	wait      *waiting // for health, if under way
@@ -82,7 +83,8 @@ type fault struct {
 	revision source.Revision
 	digest   digest.Digest // of the objects, where there are any
 	err      error
-	failures int // one after another
+	failures int  // one after another
+	partly   bool // an Apply of these objects changed some, and did not come to its end
 	retryAt  time.Time
 }
 
@@ -208,8 +210,8 @@ var errNoContent = errors.New("its content is not to be had: the loop has neithe
 
 // Pin has the loop be at this revision, whatever its source has, until Unpin: it rolls back. The content comes from the
 // source where it is its current one, from the Store, or by At; where the loop has none of them, the error says so, and
-// where they do not have it, the loop fails and tries again. The Store has the revisions that changed the loop's objects.
-// Revisions are the same here where their digests are. A pin lasts as long as the process.
+// where they do not have it, the loop fails and tries again. What At is for Git is a git.New whose Commit is the revision's
+// Digest.Encoded(). Revisions are the same here where their digests are. A pin lasts as long as the process.
 func (l *Loop) Pin(revision source.Revision) error {
 	if revision.Digest == "" {
 		return fmt.Errorf("pinning %q: the revision %q has no digest", l.Name, revision)

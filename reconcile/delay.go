@@ -61,12 +61,17 @@ func or(d, other time.Duration) time.Duration {
 }
 
 // errTimeout is why a stage ended that took too long.
-var errTimeout = errors.New("it took longer than the loop's Timeout")
+var errTimeout = errors.New("it took longer than the loop's")
 
-// limit is the context of a stage.
-func (l *Loop) limit(ctx context.Context, own time.Duration) (context.Context, context.CancelFunc) {
+// limit is the context of a stage, which may have a timeout of its own: of that name in Timeouts.
+func (l *Loop) limit(ctx context.Context, name string, own time.Duration) (context.Context, context.CancelFunc) {
+	option := "Timeouts." + name
+	if own <= 0 {
+		option = "Timeout"
+	}
 	timeout := or(own, or(l.Timeout, defaultTimeout))
-	return context.WithTimeoutCause(ctx, timeout, fmt.Errorf("%w, %s: %w", errTimeout, timeout, context.DeadlineExceeded))
+	cause := fmt.Errorf("%w %s, %s: %w", errTimeout, option, timeout, context.DeadlineExceeded)
+	return context.WithTimeoutCause(ctx, timeout, cause)
 }
 
 // late puts before a stage's error that its time was over, where it was: the stage may tell of it in words of its own.

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -90,8 +91,8 @@ func (l *Loop) unready(d Dependency, revision source.Revision) string {
 		return "it is being removed"
 	case c.applied == nil && c.unbuilt != nil:
 		return "it failed at " + string(c.unbuilt.stage)
-	case c.unapplied != nil:
-		return "it failed at " + string(c.unapplied.stage)
+	case c.unapplied != nil, c.unkept != nil:
+		return "it failed at " + string(cmp.Or(c.unapplied, c.unkept).stage)
 	case c.applied == nil || c.broken:
 		return "it is not applied yet"
 	case c.busy == Applying && c.built != nil && c.built.digest != c.applied.digest:

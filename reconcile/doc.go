@@ -31,11 +31,18 @@
 //
 // # What is wanted, tried and applied
 //
-// A revision that does not build does not undo the last good one, whose drift goes on to be corrected. While the source is
-// out of reach that is so, too; with a Store, such as an artifact.DirStore, also after a restart. One that the cluster
-// refuses is tried again with growing delays, as far as it comes, and what drifts meanwhile is corrected by that. [Loop.Pin] rolls back: to a revision that the Store has, or that At gives. [Status] tells the revisions apart:
-// the one that the source has, the one that was tried last, the one that is applied, the one that is pinned; and the
-// [Reason] why they differ.
+// A revision that does not build, or is refused by the cluster, does not undo the last good one, whose drift goes on to be
+// corrected: all of it is applied again at once, and the newer revision is tried again at its own time. What that one changed
+// before it was refused stays changed until such a correction, or until the next good revision. A loop without Drift
+// corrects after each Interval, but not where the refused revision did change something, for the two would undo each other
+// for ever.
+//
+// While the source is out of reach the last good revision is enforced, too; with a Store, such as an artifact.DirStore, also
+// after a restart. What the Store has is not asked for where the source answers and the cluster refuses what it has.
+//
+// [Loop.Pin] rolls back: to a revision that the Store has, or that At gives. [Status] tells the revisions apart: the one that
+// the source has, the one that was tried last, the one that is applied, the one that is pinned; and the [Reason] why they
+// differ.
 //
 // # Many
 //

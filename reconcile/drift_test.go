@@ -38,7 +38,7 @@ func TestWhatIsReportedBeforeTheCorrectionCountsOnce(t *testing.T) {
 				moved <- someDrift()
 				later(time.Second / 2)
 			}
-			later(10 * time.Second)
+			later(15 * time.Second) // the correction that is due at about ten is done
 			n := len(s.applies())
 			moved <- someDrift()
 			later(41 * time.Second) // the third or fourth in a row

@@ -52,12 +52,14 @@ type Advanced struct {
 	Revision source.Revision
 }
 
-// Applied says what Apply did; where it failed, as far as it came, and a [Failed] follows.
+// Applied says what Apply did; where it failed, as far as it came, and a [Failed] follows. While a revision is refused by the
+// cluster, its Revision is that of the last good one where that is corrected.
 type Applied struct {
 	Loop     string
 	Revision source.Revision
 	Result   *apply.Result // never nil
 	Cause    Cause         // why it was called
+	Err      error         // why it did not come to its end
 	Took     time.Duration
 }
 
@@ -66,12 +68,12 @@ type Cause string
 
 // The causes.
 const (
-	CauseNew      Cause = "new objects"   // never applied by this process, or other ones than last time
-	CauseDrift    Cause = "drift"         // objects on the cluster were not as they were left
-	CauseInterval Cause = "interval"      // it was time
-	CauseTrigger  Cause = "trigger"       // somebody asked for it
-	CauseRetry    Cause = "retry"         // it failed the last time, or what it applied was not healthy
-	CauseRevision Cause = "same revision" // what was applied meanwhile, by a Pin or a Replace, is to be applied again
+	CauseNew      Cause = "new objects"  // never applied by this process, or other ones than last time
+	CauseDrift    Cause = "drift"        // objects on the cluster were not as they were left
+	CauseInterval Cause = "interval"     // it was time
+	CauseTrigger  Cause = "trigger"      // somebody asked for it
+	CauseRetry    Cause = "retry"        // it failed the last time, or what it applied was not healthy
+	CauseAdvance  Cause = "same objects" // of a new revision: nothing was applied, for they are; told by an [Outcome] only
 )
 
 // Waiting says that the objects are applied, and that the loop waits until they are healthy.
@@ -103,7 +105,8 @@ type Superseded struct {
 	By       source.Revision // zero where the rounds were ended: by the end of Run or Once, by Replace, or by Remove
 }
 
-// Drifted says that objects are not as they were left. They are applied again, so an [Applied] follows.
+// Drifted says that objects are not as they were left. They are applied again, so an [Applied] follows; where the loop is
+// suspended, once it is resumed.
 type Drifted struct {
 	Loop   string
 	Drifts []apply.Drift

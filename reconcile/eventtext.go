@@ -97,11 +97,19 @@ func (e Advanced) String() string {
 
 // String implements [fmt.Stringer].
 func (e Applied) String() string {
-	counts := e.Result.Counts()
-	if counts == "" {
+	what, counts := "applied", e.Result.Counts()
+	switch {
+	case e.Err != nil && changed(e.Result):
+		what = "applied in part"
+	case e.Err != nil:
+		what = "not applied"
+	case counts == "":
 		counts = "nothing"
 	}
-	return fmt.Sprintf("%s: applied %s: %s (%s)", e.Loop, e.Revision, counts, round(e.Took))
+	if counts != "" {
+		counts = ": " + counts
+	}
+	return fmt.Sprintf("%s: %s %s%s (%s)", e.Loop, what, e.Revision, counts, round(e.Took))
 }
 
 // String implements [fmt.Stringer].

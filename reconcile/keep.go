@@ -8,23 +8,40 @@ import (
 	"sync"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/gitopskit/gitopskit/artifact"
 	"github.com/gitopskit/gitopskit/source"
 )
 
-// keepContent has the Store keep what b was built from, where b is new. It is tagged once b is applied.
+// originTag is the name under which the Store has each revision of the loop's source, whatever it changes: one for all loops,
+// since a thousand tags take seconds. It is empty where the source has no text, or another one of the group has the same,
+// which may have other content at the same revision.
+func (l *Loop) originTag() string {
+	text := originText(l.Source)
+	if p := l.placed(); text == "" || p != nil && !p.run.alone(p.origin) {
+		return ""
+	}
+	return "sources/" + digest.FromString(fmt.Sprintf("%T %s", l.Source, text)).Encoded()
+}
+
+// keepContent has the Store keep what b was built from. Where b has new objects that is tagged with the loop's name once they
+// are applied.
 func (l *Loop) keepContent(ctx context.Context, from *content, b *built) {
-	if l.Store == nil || b.same(l.core.applied) && !l.core.broken && l.core.storeErr == nil {
+	if l.Store == nil {
 		return
 	}
-	limited, cancel := l.limit(ctx, l.Timeouts.Build)
+	name := l.originTag()
+	tagged := name != "" && b.same(l.core.applied) && !l.core.broken && l.core.storeErr == nil
+	limited, cancel := l.limit(ctx, "Build", l.Timeouts.Build)
 	defer cancel()
-	d, err := from.pack(limited, l.Store)
+	d, err := from.pack(limited, l.Store, name)
 	if err != nil {
 		l.notKept(ctx, b, err)
-		return
 	}
-	b.artifact = d
+	if !tagged {
+		b.artifact = d
+	}
 }
 
 // keepTag has the loop's name in the Store stand for what was applied.
@@ -32,7 +49,7 @@ func (l *Loop) keepTag(ctx context.Context, b *built) {
 	if b.artifact == "" {
 		return
 	}
-	limited, cancel := l.limit(ctx, 0)
+	limited, cancel := l.limit(ctx, "", 0)
 	defer cancel()
 	tagged, err := l.Store.Resolve(limited, l.Name)
 	switch {
@@ -84,7 +101,7 @@ func (l *Loop) open(ctx context.Context, tagged artifact.Tagged) (*content, erro
 	}
 	c := newContent(source.NewSnapshot(fsys, revision))
 	if reflect.ValueOf(l.Store).Comparable() {
-		c.packed[l.Store] = tagged.Digest
+		c.packed[l.Store] = packed{digest: tagged.Digest}
 	}
 	return c, nil
 }
@@ -147,7 +164,7 @@ func (r *run) drop(key keptKey, k *kept) {
 func (l *Loop) restoreLast(p *place) {
 	l.set(func(c *core) { c.busy = Restoring })
 	start := time.Now()
-	ctx, cancel := l.limit(p.ctx, l.Timeouts.Fetch)
+	ctx, cancel := l.limit(p.ctx, "Fetch", l.Timeouts.Fetch)
 	defer cancel()
 	tagged, err := l.Store.Resolve(ctx, l.Name)
 	var from *content

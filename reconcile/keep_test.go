@@ -33,7 +33,7 @@ func TestLastGoodRevisionIsEnforcedAfterARestartWithoutTheSource(t *testing.T) {
 			want(t, "applied revision", status.Applied, first)
 			want(t, "wanted revision", status.Wanted, source.Revision{})
 			want(t, "reason", status.Reason, ReasonUnreachable)
-			want(t, "state", status.State, StateOutOfReach)
+			want(t, "state", []any{status.State, status.Ready}, []any{StateOutOfReach, true})
 			o.set(func() { o.down = nil })
 			later(2 * time.Minute)
 			want(t, "fetched", s.Status().Wanted, first)

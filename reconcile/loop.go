@@ -64,8 +64,8 @@ type Loop struct {
 	// Close is called once when the loop no longer runs in a group: at the end of Run, and when it is removed or replaced.
 	Close func()
 
-	Interval time.Duration // from the end of a round to the next one; 0: one minute
-	Jitter   float64       // the share of Interval by which a round is earlier or later, 0 to 1; 0: 0.1; below 0: none
+	Interval time.Duration // from a fetch of Source to the next one; 0: one minute
+	Jitter   float64       // the share of Interval by which a fetch is earlier or later, 0 to 1; 0: 0.1; below 0: none
 	Resync   time.Duration // of a loop with Drift: applies though nothing has drifted; 0: never
 	RetryMin time.Duration // after the first failure; 0: one second
 	RetryMax time.Duration // after many, for the delay doubles; 0: Interval, or RetryMin where that is longer
@@ -75,8 +75,10 @@ type Loop struct {
 	// DependsOn are loops of the same group that have to be ready first.
 	DependsOn []Dependency
 
-	// Store, where there is one, keeps what was applied: so that it is enforced after a restart also while the source is out
-	// of reach, and for Pin.
+	// Store, where there is one, keeps what was applied, under the loop's Name: so that it is enforced after a restart also
+	// while the source is out of reach. For Pin it keeps all revisions that any loop of the same Source has built, too, as
+	// many as its history has: under a name that is made of the Source's String, or the loop's own where that is missing, or
+	// is another source's in the group.
 	Store Store
 	// At returns the origin at a revision, for a Pin to one that the Store does not have.
 	At func(revision source.Revision) (source.Source, error)

@@ -21,6 +21,7 @@ type memoryStore struct {
 	tags   map[string][]artifact.Tagged // newest first
 	putErr error
 	puts   int
+	tries  int // to put
 	opens  int
 }
 
@@ -33,6 +34,7 @@ func (m *memoryStore) Put(_ context.Context, r io.Reader, want artifact.Descript
 	body, err := io.ReadAll(r)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.tries++
 	if err != nil || m.putErr != nil {
 		return cmpErr(err, m.putErr)
 	}

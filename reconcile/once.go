@@ -105,7 +105,7 @@ func (l *Loop) unbuilt(ctx context.Context) error {
 
 // fetch asks the source by itself. It returns nil where there is nothing new.
 func (l *Loop) fetch(ctx context.Context) (*source.Snapshot, error) {
-	f := &fetch{source: l.Source, loops: []*Loop{l}, timeout: l.Timeouts.Fetch}
+	f := &fetch{source: l.Source, loops: []*Loop{l}, limits: l}
 	if b := l.core.built; b != nil {
 		f.known = b.revision
 	}
@@ -131,7 +131,7 @@ func (l *Loop) deleteAll(ctx context.Context) (*apply.Result, error) {
 	}
 	defer l.give()
 	start := time.Now()
-	limited, cancel := l.limit(ctx, l.Timeouts.Apply)
+	limited, cancel := l.limit(ctx, "Apply", l.Timeouts.Apply)
 	defer cancel()
 	result, err := guard(func() (*apply.Result, error) { return l.Delete(limited) })
 	if result == nil {

@@ -17,6 +17,7 @@ type origin struct {
 	run     *run
 	key     any
 	source  source.Source
+	text    string          // of the source
 	ctx     context.Context // ends when no loop has it any more
 	cancel  context.CancelFunc
 	loops   map[*Loop]bool
@@ -40,9 +41,11 @@ func (r *run) originOf(l *Loop) *origin {
 	defer r.mu.Unlock()
 	o := r.origins[key]
 	if o == nil {
-		o = &origin{run: r, key: key, source: l.Source, loops: make(map[*Loop]bool), wanting: make(map[*Loop]bool)}
+		o = &origin{run: r, key: key, source: l.Source, text: originText(l.Source), loops: make(map[*Loop]bool),
+			wanting: make(map[*Loop]bool)}
 		o.ctx, o.cancel = context.WithCancel(r.ctx)
 		r.origins[key] = o
+		r.texts[o.text]++
 	}
 	o.loops[l] = true
 	return o
@@ -54,10 +57,18 @@ func (r *run) forget(o *origin, l *Loop) {
 	delete(o.loops, l)
 	if len(o.loops) == 0 && r.origins[o.key] == o {
 		delete(r.origins, o.key)
+		r.texts[o.text]--
 		o.cancel()
 	}
 	r.mu.Unlock()
 	r.unwanted(o, l)
+}
+
+// alone tells whether no other source of the group has the same text.
+func (r *run) alone(o *origin) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.texts[o.text] <= 1
 }
 
 // ask has the source fetched at once; where a fetch is under way, once more after it.
@@ -164,12 +175,12 @@ func (o *origin) active() []*Loop {
 
 // A fetch is one call of a source, for many loops.
 type fetch struct {
-	source  source.Source
-	origin  *origin // nil for Once
-	loops   []*Loop
-	asked   map[*Loop]bool // those that were triggered before it began
-	known   source.Revision
-	timeout time.Duration
+	source source.Source
+	origin *origin // nil for Once
+	loops  []*Loop
+	asked  map[*Loop]bool // those that were triggered before it began
+	known  source.Revision
+	limits *Loop // whose timeout it has
 
 	revision source.Revision
 	snapshot *source.Snapshot
@@ -186,7 +197,9 @@ func (o *origin) begin(loops []*Loop, now time.Time) *fetch {
 		l.core.mu.Lock()
 		f.asked[l], l.core.asked = l.core.asked, false
 		l.core.mu.Unlock()
-		f.timeout = max(f.timeout, or(l.Timeouts.Fetch, or(l.Timeout, defaultTimeout)))
+		if f.limits == nil || l.fetchTimeout() > f.limits.fetchTimeout() {
+			f.limits = l
+		}
 	}
 	o.run.mu.Lock()
 	revision, held := o.revision, o.content != nil
@@ -212,10 +225,14 @@ var (
 	errNoRevision = errors.New("the source returned a snapshot whose revision has no digest")
 )
 
+func (l *Loop) fetchTimeout() time.Duration {
+	return or(l.Timeouts.Fetch, or(l.Timeout, defaultTimeout))
+}
+
 // fetch calls the source, and asks that it keeps to its contract.
 func (f *fetch) fetch(ctx context.Context) {
 	start := time.Now()
-	ctx, cancel := f.loops[0].limit(ctx, f.timeout)
+	ctx, cancel := f.limits.limit(ctx, "Fetch", f.limits.Timeouts.Fetch)
 	defer cancel()
 	f.snapshot, f.err = fetchFrom(ctx, f.source, f.known)
 	f.took = time.Since(start)

@@ -21,6 +21,7 @@ type run struct {
 
 	mu      sync.Mutex // of the origins too
 	origins map[any]*origin
+	texts   map[string]int    // how many origins have it
 	kept    map[keptKey]*kept // from the Store
 }
 
@@ -39,7 +40,8 @@ var errStopped = errors.New("the loop was removed or replaced")
 // call of a loop's function under way. Loops can be added, replaced and removed meanwhile. A group without loops waits for
 // them. While it runs, a second Run returns an error.
 func (g *Group) Run(ctx context.Context) error {
-	r := &run{group: g, queue: workqueue.NewTypedDelayingQueue[task](), origins: make(map[any]*origin), kept: make(map[keptKey]*kept),
+	r := &run{group: g, queue: workqueue.NewTypedDelayingQueue[task](), origins: make(map[any]*origin),
+		texts: make(map[string]int), kept: make(map[keptKey]*kept),
 		slots: make(chan struct{}, cmp.Or(max(g.Workers, 0), 4*runtime.GOMAXPROCS(0)))}
 	var stop context.CancelFunc
 	r.ctx, stop = context.WithCancel(ctx)
@@ -133,8 +135,8 @@ func (r *run) enter(l *Loop) {
 		// What is on the cluster may have changed since an earlier run: it is applied once in any case.
 		c.place, c.open, c.watching, c.broken = p, true, false, c.broken || c.applied != nil
 	})
+	r.ask(p.origin) // first: else the loop would think that nothing newer is on its way
 	r.queue.Add(l)
-	r.ask(p.origin)
 }
 
 // leave ends what the loop has under way and takes its place. It waits for the end of that, as long as ctx lasts.

@@ -14,13 +14,14 @@ import (
 // fail notes a fault, unless the stage was ended from outside, and says when to try again.
 func (l *Loop) fail(ctx context.Context, f *fault, o *Outcome) {
 	l.update(func(c *core) []Event {
-		place := &c.unapplied
+		place := c.faultOf(f.digest)
 		if f.stage == Restoring || f.stage == Building {
 			place = &c.unbuilt
 		}
 		f.failures = 1
 		if was := *place; was != nil && was.digest == f.digest && (f.digest != "" || was.revision == f.revision) {
 			f.failures += was.failures
+			f.partly = f.partly || was.partly
 		}
 		if f.stage != Checking { // beside which a newer revision may be built
 			c.busy = ""
@@ -76,7 +77,7 @@ func (l *Loop) buildWanted(p *place) {
 func (l *Loop) build(ctx context.Context, from *content, goal source.Revision, took Durations) bool {
 	l.set(func(c *core) { c.busy = Building })
 	start := time.Now()
-	limited, cancel := l.limit(ctx, l.Timeouts.Build)
+	limited, cancel := l.limit(ctx, "Build", l.Timeouts.Build)
 	objects, err := guard(func() ([]*unstructured.Unstructured, error) { return l.Build(limited, from.Snapshot) })
 	err = late(limited, err)
 	cancel()
@@ -103,6 +104,10 @@ func (l *Loop) have(b *built) {
 		if c.unapplied != nil && c.unapplied.digest != b.digest {
 			c.unapplied, c.unhealthy = nil, 0
 		}
+		if c.unkept != nil && c.unkept.digest == b.digest {
+			c.unapplied = c.unkept
+		}
+		c.unkept = nil
 		c.built, c.unbuilt, c.busy = b, nil, ""
 		return []Event{Built{l.Name, b.revision, b.digest, len(b.objects), changed, b.took.Build}}
 	})
@@ -111,7 +116,9 @@ func (l *Loop) have(b *built) {
 
 // apply applies b, which is what was built or what was applied, and returns the error.
 func (l *Loop) apply(ctx context.Context, b *built, cause Cause) error {
+	var mendAt time.Time
 	l.update(func(c *core) []Event {
+		mendAt = c.mendAt
 		c.busy, c.due, c.again, c.mendAt = Applying, false, false, time.Time{}
 		if cause == CauseDrift {
 			c.mended = time.Now()
@@ -121,7 +128,7 @@ func (l *Loop) apply(ctx context.Context, b *built, cause Cause) error {
 	l.deliver()
 	defer l.corrected()
 	start := time.Now()
-	limited, cancel := l.limit(ctx, l.Timeouts.Apply)
+	limited, cancel := l.limit(ctx, "Apply", l.Timeouts.Apply)
 	result, err := guard(func() (*apply.Result, error) { return l.Apply(limited, b.revision, b.objects) })
 	err = late(limited, err)
 	cancel()
@@ -131,10 +138,13 @@ func (l *Loop) apply(ctx context.Context, b *built, cause Cause) error {
 	o := &Outcome{Revision: b.revision, Digest: b.digest, Objects: len(b.objects), Cause: cause, Took: b.took}
 	o.Took.Apply = time.Since(start)
 	o.count(result)
-	l.tell(Applied{Loop: l.Name, Revision: b.revision, Result: result, Cause: cause, Took: o.Took.Apply})
+	l.tell(Applied{Loop: l.Name, Revision: b.revision, Result: result, Cause: cause, Took: o.Took.Apply, Err: err})
 	if err != nil {
-		l.set(func(c *core) { c.broken = true })
-		l.fail(ctx, &fault{stage: Applying, revision: b.revision, digest: b.digest, err: err}, o)
+		l.set(func(c *core) {
+			c.broken = true
+			c.mendAt = earliest(c.mendAt, mendAt) // it is not corrected
+		})
+		l.fail(ctx, &fault{stage: Applying, revision: b.revision, digest: b.digest, err: err, partly: changed(result)}, o)
 		l.wakeDependents()
 		return err
 	}
@@ -142,6 +152,11 @@ func (l *Loop) apply(ctx context.Context, b *built, cause Cause) error {
 	l.keepTag(ctx, b)
 	l.wakeDependents()
 	return nil
+}
+
+// changed tells whether an Apply changed anything on the cluster.
+func changed(result *apply.Result) bool {
+	return result.Count(apply.Created, apply.Configured, apply.Replaced, apply.Pruned) > 0
 }
 
 // supersede ends the wait for the health of other objects than b's.
@@ -163,15 +178,14 @@ func (l *Loop) landed(b *built, o *Outcome) {
 			c.healthy = false
 		}
 		c.applied, c.broken, c.busy, c.appliedAt = b, false, "", time.Now()
-		if l.Wait != nil && !c.healthy {
-			o.Health = HealthWaiting
-			if c.wait != nil {
-				o.Health = HealthNone // the wait that is under way has an outcome
-			}
-		} else if l.Wait != nil {
+		*c.faultOf(b.digest), c.unkept = nil, nil
+		switch {
+		case l.Wait == nil, c.unapplied != nil: // nobody waits for the last good one while a newer one is refused
+		case c.healthy:
 			o.Health = HealthOK
+		case c.wait == nil: // else the wait that is under way has an outcome
+			o.Health = HealthWaiting
 		}
-		c.unapplied = nil
 		switch {
 		case l.Drift == nil || c.watchErr != nil:
 			c.dueAt = time.Now().Add(l.delay(0))
@@ -191,7 +205,7 @@ func (l *Loop) advance(p *place, b *built) {
 		if c.healthy {
 			c.healthyAt = b.revision
 		}
-		o := &Outcome{Revision: b.revision, Digest: b.digest, Objects: len(b.objects), Cause: CauseRevision, Took: b.took}
+		o := &Outcome{Revision: b.revision, Digest: b.digest, Objects: len(b.objects), Cause: CauseAdvance, Took: b.took}
 		if c.wait == nil {
 			l.record(c, o)
 		}

@@ -135,7 +135,7 @@ func TestWhatDoesNotBecomeHealthyIsAppliedAgain(t *testing.T) {
 			status := s.Status()
 			want(t, "failures", status.Failures, 0)
 			want(t, "health", status.History[1].Health, HealthBad)
-			if err := status.History[1].Err; !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "30s") {
+			if err := status.History[1].Err; !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "the loop's Timeouts.Wait, 30s") {
 				t.Errorf("the error is %v", err)
 			}
 			s.set(func() { close(s.heal) })

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -63,7 +62,7 @@ type Status struct {
 
 	Reason Reason // why Applied is not Wanted
 	// Err is why the last round failed, in full; nil where it did not. Stage is where. It may be joined of why the wanted
-	// revision does not build, and why the last good one is not enforced.
+	// revision does not build, or is refused, and why the last good one is not enforced.
 	Err   error
 	Stage Stage
 	// FetchErr is why the source could not be fetched the last time; nil where it could. It stands beside Err, since the
@@ -72,8 +71,10 @@ type Status struct {
 	StoreErr error // why the Store did not take, or give, a revision
 	WatchErr error // why drift is not told
 
-	Ready    bool // the last Apply, and the Wait after it, succeeded, and nothing newer is known
-	Failures int  // rounds that failed one after another
+	// Ready says that the last Apply, and the Wait after it, succeeded, and that nothing newer is known: also while the source
+	// is unreachable, which State tells, and though it was not reached since a restart.
+	Ready    bool
+	Failures int // rounds that failed one after another
 
 	Fetched   time.Time // when the source last answered; zero: never
 	AppliedAt time.Time // when Applied was last applied; zero: not by this process
@@ -127,7 +128,7 @@ const (
 
 // stateNow is the first that applies.
 func (c *core) stateNow(l *Loop) State {
-	pending := c.applied == nil || !c.at(c.applied)
+	pending := !c.upToDate()
 	switch {
 	case c.removing:
 		return StateRemoving
@@ -137,7 +138,7 @@ func (c *core) stateNow(l *Loop) State {
 		return StateApplying
 	case pending && c.busy != "":
 		return StateBuilding
-	case c.unbuilt != nil, c.unapplied != nil, c.applied == nil && c.fetchErr != nil:
+	case c.unbuilt != nil, c.unapplied != nil, c.unkept != nil, c.applied == nil && c.fetchErr != nil:
 		return StateFailing
 	case len(c.blocked) > 0:
 		return StateBlocked
@@ -154,6 +155,9 @@ func (c *core) stateNow(l *Loop) State {
 	}
 	return StateReady
 }
+
+// upToDate tells whether nothing newer is known than what is applied.
+func (c *core) upToDate() bool { return c.applied != nil && (c.goal().IsZero() || c.at(c.applied)) }
 
 // reason is why what is applied is not what the source wants.
 func (c *core) reason() Reason {
@@ -176,7 +180,7 @@ func (c *core) reason() Reason {
 		return ReasonSuspended
 	case c.unbuilt != nil:
 		return ReasonBuild
-	case c.unapplied != nil:
+	case c.unapplied != nil, c.unkept != nil:
 		return ReasonApply
 	case len(c.blocked) > 0:
 		return ReasonDependency
@@ -201,20 +205,26 @@ func (l *Loop) Status() Status {
 	if c.built != nil {
 		s.Attempted, s.Objects, s.Digest = c.built.revision, len(c.built.objects), c.built.digest
 	}
-	s.Ready = c.at(c.applied) && !c.broken && c.unapplied == nil && c.wait == nil && (l.Wait == nil || c.healthy)
+	s.Ready = c.upToDate() && !c.broken && c.unapplied == nil && c.unkept == nil && c.wait == nil && (l.Wait == nil || c.healthy)
 	s.Next = earliest(s.Next, c.fetchDue)
-	if f := cmp.Or(c.unbuilt, c.unapplied); f != nil {
-		s.Err, s.Stage, s.Failures = f.err, f.stage, f.failures
+	var errs []error
+	for _, f := range []*fault{c.unbuilt, c.unapplied, c.unkept} {
+		if f == nil {
+			continue
+		}
+		if errs = append(errs, f.err); len(errs) == 1 {
+			s.Err, s.Stage, s.Failures = f.err, f.stage, f.failures
+		}
 		s.Next = earliest(s.Next, f.retryAt)
+	}
+	if len(errs) > 1 {
+		s.Err = errors.Join(errs...)
 	}
 	if s.Err == nil && c.applied == nil && c.fetchErr != nil {
 		s.Err, s.Stage = c.fetchErr, Fetching
 	}
 	if c.unbuilt != nil {
 		s.Attempted = c.unbuilt.revision
-		if c.unapplied != nil {
-			s.Err = errors.Join(c.unbuilt.err, c.unapplied.err)
-		}
 	}
 	if c.suspended || c.removing || c.place == nil {
 		s.Next = time.Time{}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/gitopskit/gitopskit/source"
 )
 
@@ -77,6 +79,10 @@ func (l *Loop) decide(p *place, now time.Time) (step, *built, Cause) {
 		return toRest, nil, ""
 	}
 	cause := c.cause(b, now, busy)
+	if cause == "" && c.refused(b) {
+		b = c.applied
+		cause = c.causeToKeep(now, busy)
+	}
 	switch {
 	case cause != "":
 		return toApply, b, cause
@@ -149,11 +155,47 @@ func (l *Loop) candidate() *built {
 	return b
 }
 
+// faultOf is where it is kept why b is not applied, which is what was built or what was applied.
+func (c *core) faultOf(b digest.Digest) **fault {
+	if c.built == nil || c.built.digest == b {
+		return &c.unapplied
+	}
+	return &c.unkept
+}
+
+// refused tells whether the cluster did not take b, and there is a last good revision to be kept meanwhile.
+func (c *core) refused(b *built) bool {
+	f := c.unapplied
+	return f != nil && f.stage == Applying && f.digest == b.digest && c.applied != nil && !b.same(c.applied)
+}
+
+// causeToKeep says why the last good revision is to be applied now, though a newer one is tried, if it is. Where the newer
+// one had a part applied, time is no cause: each try would undo the other for ever.
+func (c *core) causeToKeep(now time.Time, busy bool) Cause {
+	switch {
+	case c.unkept.rests(now):
+		return ""
+	case c.unkept != nil:
+		return CauseRetry
+	case c.drifting(now):
+		return CauseDrift
+	case !c.unapplied.partly && c.timed(now) && !busy:
+		return CauseInterval
+	}
+	return ""
+}
+
+// drifting tells whether it is time to correct drift.
+func (c *core) drifting(now time.Time) bool { return !c.mendAt.IsZero() && !now.Before(c.mendAt) }
+
+// timed tells whether it is time to apply though nothing has happened.
+func (c *core) timed(now time.Time) bool { return !c.dueAt.IsZero() && !now.Before(c.dueAt) }
+
 // cause says why b is to be applied now, if it is.
 func (c *core) cause(b *built, now time.Time, busy bool) Cause {
-	f, mend := c.unapplied, !c.mendAt.IsZero() && !now.Before(c.mendAt)
+	f, mend := *c.faultOf(b.digest), c.drifting(now)
 	switch {
-	case f != nil && (f.digest == b.digest || b.same(c.applied)):
+	case f != nil:
 		if c.again || c.due || !f.rests(now) {
 			return CauseRetry
 		}
@@ -172,7 +214,7 @@ func (c *core) cause(b *built, now time.Time, busy bool) Cause {
 		return CauseTrigger
 	case mend:
 		return CauseDrift
-	case !c.dueAt.IsZero() && !now.Before(c.dueAt) && !busy:
+	case c.timed(now) && !busy:
 		return CauseInterval
 	}
 	return ""
@@ -194,7 +236,7 @@ func (l *Loop) next() time.Time {
 			next = at
 		}
 	}
-	for _, f := range []*fault{c.unbuilt, c.unapplied} {
+	for _, f := range []*fault{c.unbuilt, c.unapplied, c.unkept} {
 		if f != nil {
 			soonest(f.retryAt)
 		}

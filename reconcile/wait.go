@@ -34,7 +34,7 @@ func (l *Loop) await(p *place, inRound bool) {
 func (l *Loop) beginWait(ctx context.Context, inRound bool) (*waiting, context.Context) {
 	var w *waiting
 	l.update(func(c *core) []Event {
-		known := c.healthy || c.wait != nil || c.unapplied != nil
+		known := c.healthy || c.wait != nil || c.unapplied != nil || c.unkept != nil
 		idle := c.applied == nil || c.broken || c.removing || c.suspended && !inRound
 		if l.Wait == nil || known || idle {
 			return nil
@@ -55,7 +55,7 @@ func (l *Loop) heed(ctx context.Context, w *waiting) error {
 	l.core.mu.Lock()
 	revision := l.core.applied.revision
 	l.core.mu.Unlock()
-	limited, cancel := l.limit(ctx, l.Timeouts.Wait)
+	limited, cancel := l.limit(ctx, "Wait", l.Timeouts.Wait)
 	defer cancel()
 	_, err := guard(func() (any, error) { return nil, l.Wait(limited, revision) })
 	err = late(limited, err)

@@ -23,7 +23,7 @@ type Message struct {
 func Tell(e reconcile.Event) (Message, bool) {
 	switch e := e.(type) {
 	case reconcile.Applied:
-		if e.Result.Count(apply.Failed) > 0 || e.Result.Count(apply.Unchanged) == len(e.Result.Changes) {
+		if e.Err != nil || e.Result.Count(apply.Failed) > 0 || e.Result.Count(apply.Unchanged) == len(e.Result.Changes) {
 			return Message{}, false
 		}
 		note := fmt.Sprintf("applied %s: %s", e.Revision, e.Result.Counts())
