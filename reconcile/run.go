@@ -40,7 +40,7 @@ var errStopped = errors.New("the loop was removed or replaced")
 // call of a loop's function under way. Loops can be added, replaced and removed meanwhile. A group without loops waits for
 // them. While it runs, a second Run returns an error.
 func (g *Group) Run(ctx context.Context) error {
-	r := &run{group: g, queue: workqueue.NewTypedDelayingQueue[task](), origins: make(map[any]*origin),
+	r := &run{group: g, queue: newQueue(), origins: make(map[any]*origin),
 		texts: make(map[string]int), kept: make(map[keptKey]*kept),
 		slots: make(chan struct{}, cmp.Or(max(g.Workers, 0), 4*runtime.GOMAXPROCS(0)))}
 	var stop context.CancelFunc
