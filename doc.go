@@ -13,10 +13,12 @@
 //   - [github.com/gitopskit/gitopskit/source] has the contract of origins, and local folders;
 //     [github.com/gitopskit/gitopskit/source/git] and [github.com/gitopskit/gitopskit/source/bucket] fetch;
 //     [github.com/gitopskit/gitopskit/source/sourcetest] holds any origin to the contract.
-//   - [github.com/gitopskit/gitopskit/artifact] packs a tree deterministically, and stores and opens what was packed.
+//   - [github.com/gitopskit/gitopskit/artifact] packs a tree deterministically, and stores and opens what was packed;
+//     [github.com/gitopskit/gitopskit/artifact/artifacthttp] serves and fetches it.
 //   - [github.com/gitopskit/gitopskit/kustomize] builds a tree to objects.
 //   - [github.com/gitopskit/gitopskit/apply] applies objects, with an inventory, and prunes.
-//   - [github.com/gitopskit/gitopskit/reconcile] is the loop.
+//   - [github.com/gitopskit/gitopskit/reconcile] is the loop, and a group of thousands of them. Below it are packages for
+//     webhooks, a status page, and events to slog, Kubernetes, OpenTelemetry and Prometheus.
 //
 // They meet in two types only, io/fs.FS before the build and []*unstructured.Unstructured after it. So each can be used
 // alone, and each can be replaced by one of your own; a program pays for what it imports and no more.

@@ -6,13 +6,11 @@ import (
 	"os"
 	"os/signal"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 
 	"github.com/gitopskit/gitopskit/apply"
 	"github.com/gitopskit/gitopskit/kustomize"
 	"github.com/gitopskit/gitopskit/reconcile"
-	"github.com/gitopskit/gitopskit/source"
 	"github.com/gitopskit/gitopskit/source/git"
 )
 
@@ -35,14 +33,12 @@ func Example() {
 		log.Fatal(err)
 	}
 	loop := &reconcile.Loop{
-		Name:   "podinfo",
-		Source: origin,
-		Build:  (&kustomize.Builder{Dir: "kustomize"}).Build,
-		Apply: func(ctx context.Context, _ source.Revision, objects []*unstructured.Unstructured) (*apply.Result, error) {
-			id := apply.ID{Namespace: "default", Name: "podinfo-set"}
-			return applier.Apply(ctx, apply.Set{ID: id, Objects: objects})
-		},
+		Name:    "podinfo",
+		Source:  origin,
+		Build:   (&kustomize.Builder{Dir: "kustomize"}).Build,
 		OnEvent: func(e reconcile.Event) { log.Println(e) },
 	}
+	set := apply.Set{ID: apply.ID{Namespace: "default", Name: "podinfo-set"}}
+	reconcile.NewTarget(applier, set, reconcile.TargetOptions{}).Use(loop)
 	log.Println(loop.Run(ctx))
 }
