@@ -12,20 +12,11 @@ import (
 )
 
 func applyOrigin(ctx context.Context, o *options) (err error) {
-	origin, err := o.origin()
+	objects, from, err := o.built(ctx)
 	if err != nil {
 		return err
 	}
-	snapshot, err := load(ctx, origin)
-	if err != nil {
-		return err
-	}
-	defer snapshot.Close()
-	objects, err := o.build(ctx, snapshot)
-	if err != nil {
-		return err
-	}
-	revision := snapshot.Revision.String()
+	revision := from.String()
 	if o.store == "" {
 		return o.applyObjects(ctx, objects, revision)
 	}

@@ -71,16 +71,7 @@ func (o *options) at(ctx context.Context, arg string) (map[string]*unstructured.
 
 // objects returns what the options name, by kind and name.
 func (o *options) objects(ctx context.Context) (map[string]*unstructured.Unstructured, error) {
-	origin, err := o.origin()
-	if err != nil {
-		return nil, err
-	}
-	snapshot, err := load(ctx, origin)
-	if err != nil {
-		return nil, err
-	}
-	defer snapshot.Close()
-	list, err := o.build(ctx, snapshot)
+	list, _, err := o.built(ctx)
 	if err != nil {
 		return nil, err
 	}

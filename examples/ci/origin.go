@@ -34,9 +34,19 @@ func (o *options) origin() (source.Source, error) {
 	return nil, errors.New("where are the manifests? say -f FOLDER or -git URL")
 }
 
-// load fetches the origin. The caller closes the snapshot.
-func load(ctx context.Context, origin source.Source) (*source.Snapshot, error) {
-	return origin.Fetch(ctx, source.Revision{}) // the zero Revision is never current
+// built fetches the origin and builds it.
+func (o *options) built(ctx context.Context) ([]*unstructured.Unstructured, source.Revision, error) {
+	origin, err := o.origin()
+	if err != nil {
+		return nil, source.Revision{}, err
+	}
+	snapshot, err := origin.Fetch(ctx, source.Revision{}) // the zero Revision is never current
+	if err != nil {
+		return nil, source.Revision{}, err
+	}
+	defer snapshot.Close()
+	objects, err := o.build(ctx, snapshot)
+	return objects, snapshot.Revision, err
 }
 
 func (o *options) build(ctx context.Context, fsys fs.FS) ([]*unstructured.Unstructured, error) {

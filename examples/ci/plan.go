@@ -11,20 +11,11 @@ import (
 
 // plan writes what apply would change: for a person, for a comment on a pull request, or for a program.
 func plan(ctx context.Context, o *options) error {
-	origin, err := o.origin()
+	objects, _, err := o.built(ctx)
 	if err != nil {
 		return err
 	}
 	applier, id, err := o.target(nil)
-	if err != nil {
-		return err
-	}
-	snapshot, err := load(ctx, origin)
-	if err != nil {
-		return err
-	}
-	defer snapshot.Close()
-	objects, err := o.build(ctx, snapshot)
 	if err != nil {
 		return err
 	}
